@@ -1,0 +1,165 @@
+"""What a row is: lineage columns, payload, ids and hashes.
+
+A row's id says who made it (16 hex digits: the maker) and which one of the maker's it is (24). Ids, never positions, are what
+draws, splits and merges go by. The row's hash covers what a MERGE must carry over: payload, label, split, flags and where the label
+came from; not `row_source`, so that a line inserted above does not touch the rows below it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+MAKER_HEX = 16
+WHICH_HEX = 24
+
+ORIGINS = ("real", "augmented", "synthetic")
+SPLITS = ("train", "val", "test", "reserve", "unlabelled")
+DATASET_SPLITS = ("train", "val", "test")
+
+LINEAGE = pa.schema(
+    [
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("row_origin", pa.string(), nullable=False),
+        pa.field("row_parents", pa.list_(pa.string())),
+        pa.field("row_split", pa.string()),
+        pa.field("row_source", pa.string()),
+        pa.field("row_label_source", pa.string()),
+        pa.field("row_label_confidence", pa.float64()),
+        pa.field("row_flags", pa.list_(pa.string())),
+        pa.field("row_hash", pa.string()),
+        pa.field("row_group", pa.string()),
+    ]
+)
+REFUSAL = pa.schema(
+    [
+        pa.field("row_stage", pa.string(), nullable=False),
+        pa.field("row_reason", pa.string(), nullable=False),
+        pa.field("row_detail", pa.string()),
+    ]
+)
+BOXES = pa.list_(
+    pa.struct(
+        [
+            pa.field("x0", pa.float32()),
+            pa.field("y0", pa.float32()),
+            pa.field("x1", pa.float32()),
+            pa.field("y1", pa.float32()),
+            pa.field("label", pa.string()),
+        ]
+    )
+)
+_UNHASHED = frozenset({"row_id", "row_origin", "row_parents", "row_source", "row_hash", "row_group"})
+
+
+def image_schema(masks: bool = False, boxes: bool = False) -> pa.Schema:
+    """Columns of an image row: lineage, label, soft label, boxes and mask where declared, the encoded image last."""
+    fields = [pa.field("label", pa.string()), pa.field("soft_label", pa.map_(pa.string(), pa.float64()))]
+    if boxes:
+        fields.append(pa.field("boxes", BOXES))
+    if masks:
+        fields.append(pa.field("mask", pa.binary()))
+    fields.append(pa.field("image", pa.binary()))
+    return pa.schema([*LINEAGE, *fields])
+
+
+def refused_schema(schema: pa.Schema) -> pa.Schema:
+    """Columns of a refused row: lineage, why it was refused and where, then the payload of `schema`."""
+    payload = [field for field in schema if field.name not in LINEAGE.names]
+    return pa.schema([*LINEAGE, *REFUSAL, *payload])
+
+
+def _plain(part: Any) -> bytes:
+    """One part's bytes: bytes as they are, everything else as canonical JSON."""
+    if isinstance(part, bytes):
+        return b"b" + part
+    return b"j" + json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _hash(parts: Sequence[Any], hex_digits: int) -> str:
+    """Hash of the parts, each with its length, so that ("ab", "c") and ("a", "bc") differ."""
+    state = hashlib.blake2b(digest_size=hex_digits // 2)
+    for part in parts:
+        data = _plain(part)
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def maker(*parts: Any) -> str:
+    """16 hex digits that cover everything which decides a maker's rows."""
+    return _hash(parts, MAKER_HEX)
+
+
+def which(*parts: Any) -> str:
+    """24 hex digits: which one of its maker's rows."""
+    return _hash(parts, WHICH_HEX)
+
+
+def real_id(source: str, record: bytes, occurrence: int = 0) -> str:
+    """Id of a record of the declared `source`; `occurrence` counts among records with the same bytes."""
+    return maker("real", source) + which(record, occurrence)
+
+
+def child_id(made_by: str, parents: Sequence[str]) -> str:
+    """Id of the row that the maker `made_by` makes from `parents`."""
+    return made_by + which(list(parents))
+
+
+def row_hashes(table: pa.Table | pa.RecordBatch) -> pa.Array:
+    """16 hex digits per row over payload, label, split, flags and the label's source and confidence; column order does not matter."""
+    names = sorted(name for name in table.schema.names if name not in _UNHASHED)
+    columns = [_hashable(table.column(name)) for name in names]
+    state = hashlib.blake2b(digest_size=8)
+    state.update(json.dumps(names).encode())
+    hashes = []
+    for row in zip(*columns, strict=True):
+        each = state.copy()
+        for value in row:
+            each.update(len(value).to_bytes(8, "big"))
+            each.update(value)
+        hashes.append(each.hexdigest())
+    return pa.array(hashes, pa.string())
+
+
+def _hashable(column: pa.Array | pa.ChunkedArray) -> list[bytes]:
+    """Each value's bytes; null differs from empty."""
+    kind = column.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return [b"" if value is None else b"v" + value for value in column.to_pylist()]
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return [b"" if value is None else b"v" + value.encode() for value in column.to_pylist()]
+    if pa.types.is_map(kind):
+        return [b"" if value is None else b"v" + _plain(dict(value)) for value in column.to_pylist()]
+    return [b"" if value is None else b"v" + repr(value).encode() for value in column.to_pylist()]
+
+
+def with_hashes(table: pa.Table) -> pa.Table:
+    """The table with its column `row_hash` computed."""
+    hashes = row_hashes(table)
+    if "row_hash" in table.schema.names:
+        return table.set_column(table.schema.get_field_index("row_hash"), "row_hash", hashes)
+    return table.append_column("row_hash", hashes)
+
+
+def conform(table: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table | pa.RecordBatch:
+    """The columns of `schema`, in its order and types; missing nullable ones null.
+
+    Raises ValueError for a column that the schema does not have, or a missing one that may not be null.
+    """
+    unknown = [name for name in table.schema.names if name not in schema.names]
+    if unknown:
+        raise ValueError(f"columns {unknown} are not in the schema, which has {schema.names}")
+    columns = []
+    for field in schema:
+        if field.name in table.schema.names:
+            columns.append(table.column(field.name).cast(field.type))
+        elif field.nullable:
+            columns.append(pa.nulls(table.num_rows, field.type))
+        else:
+            raise ValueError(f"the column {field.name} is missing and may not be null")
+    return type(table).from_arrays(columns, schema=schema)
