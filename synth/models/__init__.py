@@ -1,0 +1,92 @@
+"""The contract between generative models and everything around them.
+
+A model is plain torch: it knows nothing of workers, files, rows or recipes. `fit` trains it, `checkpoint` saves its
+`state_dict()`, `sampler` calls its `sample`. Each module here that is named in a recipe (`image_gan`, …) has
+
+    Config                          frozen dataclass: every option with its default, and the training that it wants
+    PRESETS: dict[str, Config]      named settings; the first is the default
+    build(config, channels, height, width, labels) -> Trained | SumsFitted (or both); draws its weights from torch's
+                                    global generator, so seed that first
+
+There are two ways of being fitted, and a model may have one or both (then phases come first, and sums are taken from the
+averaged weights that will be saved):
+
+`Trained`: `phases()` lists what is trained in turn. One step runs each phase `repeats` times, each time on the next
+batch: `loss = phase.module(batch)["loss"]`, zero_grad, backward, optimiser step. `phase.module.parameters()` are exactly
+what that phase trains; other parts are reached outside the module tree with their gradients off, so that each
+phase can be wrapped in DistributedDataParallel from outside (`broadcast_buffers=False`), double backward included.
+Phase modules share parts with the model: train the phases, save the model. No state but parameters and
+buffers lives in a model: these, the optimisers and torch's global generator are all that a resumed training needs.
+
+`SumsFitted`: repeat { sums = total of `accumulate(batch)` over all train rows; `converged = update(sums)` } until
+converged. Sums are float64 and add up across batches and workers in any split, so that every worker may call `update` on
+the same totals.
+
+A batch is a dict of tensors, all of N rows but `progress`:
+    image     (N, C, H, W) float32 in [-1, 1]
+    label     (N,) int64 in [0, labels)
+    index     (N,) int64: the row's place among all train rows, 0 … rows-1, which is random with regard to their content
+    progress  () float32 in [0, 1]: the share of the training steps that is done (phases only)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from torch import Tensor, nn
+
+Batch: TypeAlias = dict[str, Tensor]
+Sums: TypeAlias = dict[str, Tensor]
+
+# A row's last bits may depend on where it stands in its batch and on how large that is (kernels differ), so the row of
+# index i is always computed at position i % SAMPLE_BLOCK of a batch of SAMPLE_BLOCK rows, padded where need be.
+SAMPLE_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser and the loss that it lowers."""
+
+    name: str
+    module: nn.Module  # module(batch) -> {"loss": scalar with gradient, other named scalars to report}
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam
+    weight_decay: float = 0.0
+    repeats: int = 1  # times that this phase runs in one step, each on its own batch
+    decay: float = 0.0  # over this last share of the steps the learning rate falls linearly to zero
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """What every model offers once it is fitted."""
+
+    noise_width: int
+
+    def sample(self, noise: Tensor, condition: Tensor, temperature: float = 1.0) -> Tensor:
+        """Make images (N, C, H, W) in [-1, 1] from standard normal (N, noise_width) float32 and labels (N,) int64.
+
+        Row i depends on row i of its arguments alone. Temperature below 1 trades variety for typicality.
+        """
+
+
+@runtime_checkable
+class Trained(Generator, Protocol):
+    """A model trained by gradient steps."""
+
+    balanced: bool  # wants each batch to hold every label equally often (as far as rows per label allow)
+    average_decay: float  # of the exponential moving average of its parameters that is saved; 0 = save the last ones
+
+    def phases(self) -> list[Phase]:
+        """List the phases of one training step, in order."""
+
+
+@runtime_checkable
+class SumsFitted(Generator, Protocol):
+    """A model fitted by sums over the train rows."""
+
+    def accumulate(self, batch: Batch) -> Sums:
+        """Sum over the rows of a batch what the present round of fitting needs: float64, additive."""
+
+    def update(self, sums: Sums) -> bool:
+        """Take the totals over all train rows, move to the next round, and say whether the fit has converged."""
