@@ -3,7 +3,8 @@
 A model is plain torch: it knows nothing of workers, files, rows or recipes. `fit` trains it, `checkpoint` saves its
 `state_dict()`, `sampler` calls its `sample`. Each module here that is named in a recipe (`image_gan`, …) has
 
-    Config                          frozen dataclass: every option with its default, and the training that it wants
+    Config                          frozen dataclass: every option with its default; where it is trained by steps, also
+                                    `max_steps`, `batch_size` and `learning_rate`, the training that it wants
     PRESETS: dict[str, Config]      named settings; the first is the default
     build(config, channels, height, width, labels) -> Trained | SumsFitted (or both); draws its weights from torch's
                                     global generator, so seed that first
