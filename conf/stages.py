@@ -1,0 +1,124 @@
+"""The stages: their order, what each reads of the recipe and of the stages before it, and their revisions.
+
+A stage's fingerprint covers its revision, its parts of the recipe and the digests of what it reads. Raise a revision when the code of a
+stage changes what the stage makes: its old results are then made anew. The table stands here and not in the stages' modules so
+that a plan can be made without importing an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from conf.schema import Recipe
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage. `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean."""
+
+    name: str
+    engine: str
+    revision: int
+    parts: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    per_generator: bool = False
+
+
+_REAL = ("real.train", "real.val", "real.test", "real.reserve")
+_REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
+
+STAGES: tuple[Stage, ...] = (
+    Stage("ingest", "spark", 1, ("modality", "labels", "sources")),
+    Stage("clean", "spark", 1, ("image", "labels", "clean", "split", "seed", "has_label"), ("ingest.rows",)),
+    Stage(
+        "label",
+        "ray+spark",
+        1,
+        ("label", "augment", "image", "labels", "seed"),
+        ("clean.train", "clean.val", "clean.test", "clean.reserve", "clean.unlabelled"),
+    ),
+    Stage("normalize", "spark", 1, ("normalize", "image"), ("real.train",)),
+    Stage("augment", "spark", 1, ("augment", "image", "seed"), ("real.train",)),
+    Stage("train", "ray", 1, ("generator", "image", "labels", "seed"), ("real.train",), per_generator=True),
+    Stage("sample", "ray", 1, ("plan", "image", "labels"), ("real.train", "train.checkpoint"), per_generator=True),
+    Stage(
+        "score",
+        "ray",
+        1,
+        ("gate", "evaluate", "image", "labels", "seed"),
+        ("real.train", "real.val", "augment.rows", "sample.rows"),
+    ),
+    Stage("gate", "spark", 1, ("gate",), ("augment.rows", "sample.rows", "score.verdicts", "score.usefulness")),
+    Stage("merge", "spark", 1, ("name", "publish"), (*_REAL[:3], "gate.accepted", *_REFUSED)),
+    Stage(
+        "evaluate",
+        "ray",
+        1,
+        ("evaluate", "image", "labels", "seed", "publish"),
+        (*_REAL, "gate.accepted", "train.checkpoint"),
+    ),
+    Stage("report", "none", 1, ("recipe",), ("*",)),
+)
+NAMES = tuple(stage.name for stage in STAGES)
+
+
+def stage(name: str) -> Stage:
+    """The stage called `name`."""
+    return next(each for each in STAGES if each.name == name)
+
+
+def in_recipe(each: Stage, recipe: Recipe) -> bool:
+    """Whether the recipe has this stage at all."""
+    if each.name == "label":
+        return recipe.label is not None
+    if each.name == "augment":
+        return recipe.augment is not None
+    if each.name in ("train", "sample"):
+        return bool(recipe.generate)
+    if each.name in ("score", "gate"):
+        return recipe.augment is not None or bool(recipe.generate)
+    return True
+
+
+def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
+    """The values of the recipe that decide what the stage makes, as plain JSON."""
+    whole = recipe.model_dump(mode="json")
+    made = next((g for g in whole["generate"] if g["name"] == generator), {})
+    special = {
+        "recipe": whole,
+        "has_label": recipe.label is not None,
+        "generator": {key: value for key, value in made.items() if key not in ("name", "rows", "temperature")},
+        "plan": {key: made.get(key) for key in ("rows", "temperature")},
+        "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
+    }
+    return {part: special[part] if part in special else whole[part] for part in each.parts}
+
+
+def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str]]:
+    """What the stage reads, as (stage key, output); a key is `clean` or, for a generator's stage, `train.image_gan`."""
+    if each.reads == ("*",):
+        return [(key, "") for key in keys(recipe) if key != "report"]
+    found: list[tuple[str, str]] = []
+    for read in each.reads:
+        name, output = read.split(".")
+        name = ("clean" if recipe.label is None else "label") if name == "real" else name
+        source = stage(name)
+        if not in_recipe(source, recipe):
+            continue
+        if not source.per_generator:
+            found.append((name, output))
+            continue
+        wanted = [generator] if each.per_generator else [g.name for g in recipe.generate]
+        found += [(f"{name}.{part}", output) for part in wanted]
+    return found
+
+
+def keys(recipe: Recipe) -> list[str]:
+    """Keys of the recipe's stages, in order: `ingest`, `clean`, ..., `train.image_gan`, ..."""
+    found = []
+    for each in STAGES:
+        if not in_recipe(each, recipe):
+            continue
+        found += [f"{each.name}.{g.name}" for g in recipe.generate] if each.per_generator else [each.name]
+    return found
