@@ -218,14 +218,22 @@ def _fingerprint(each: Stage, parts: dict[str, Any], reads: dict[str, str], part
 
 
 def _readable(config: Config, done: Done) -> bool:
-    """Whether the table versions that the stage wrote can still be read (metastore tables are asked by Spark, later)."""
+    """Whether the table versions that the stage wrote can still be read; for merge, whether they are the newest.
+
+    Tables in a metastore are asked by Spark when they are read.
+    """
     if not _is_path(config.tables):
         return True
     for table, version in done.versions.items():
-        system, path = filesystem(f"{config.tables}/{config.recipe.name}/{table}/_delta_log/{version:020d}.json")
-        if system.get_file_info(path).type != fs.FileType.File:
+        log = f"{config.tables}/{config.recipe.name}/{table}/_delta_log"
+        if not _is_file(f"{log}/{version:020d}.json") or (done.stage == "merge" and _is_file(f"{log}/{version + 1:020d}.json")):
             return False
     return True
+
+
+def _is_file(uri: str) -> bool:
+    system, path = filesystem(uri)
+    return bool(system.get_file_info(path).type == fs.FileType.File)
 
 
 def _is_path(tables: str) -> bool:
