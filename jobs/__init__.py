@@ -1,0 +1,1 @@
+"""Spark entries, one module a stage; the conductor; the command."""
