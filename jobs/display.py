@@ -169,31 +169,33 @@ class Bars(Display):
         )
 
     def _start(self, event: Event) -> None:
-        self._task = self.progress.add_task(event.key, total=None, note=event.why[:NOTE_WIDTH], unit="")
+        self._show(event.key, None, "", event.why)
 
     def _end(self, event: Event) -> None:
-        if self._task is not None:
-            self.progress.remove_task(self._task)
-            self._task = None
+        self._hide()
         self.out.print(Text.assemble(("✓ ", "green"), (f"{event.key:<26}", "bold"), (self._closing(event), "dim")))
         for note in event.done.notes if event.done else []:
             self.out.print(Text(f"  {note}", style="yellow"))
 
+    def _show(self, stage: str, total: float | None, unit: str, note: str = "") -> TaskID:
+        """Put one bar in the place of the one before (rich cannot give a bar an unknown total again)."""
+        self._hide()
+        self._task = self.progress.add_task(stage, total=total, unit=unit, note=note[:NOTE_WIDTH])
+        return self._task
+
+    def _hide(self) -> None:
+        if self._task is not None:
+            self.progress.remove_task(self._task)
+            self.progress.refresh()
+        self._task = None
+
     @contextmanager
     def open(self, stage: str, total: float | None, unit: str) -> Iterator[_Bar]:
         """Move the running stage's bar; a bar of its own where no stage is running."""
-        own = self._task is None
-        task = self.progress.add_task(stage, total=total, note="", unit=unit) if self._task is None else self._task
-        self.progress.reset(task, total=total, unit=unit, note="")
-        bar = _Bar(self.progress, task)
-        try:
-            yield bar
-            self._pace = pace(bar.done, time.monotonic() - bar.began, unit) or self._pace
-        finally:
-            if own:
-                self.progress.remove_task(task)
-            elif self._task == task:
-                self.progress.reset(task, total=None, unit="", note="")
+        bar = _Bar(self.progress, self._show(self.stage or stage, total, unit))
+        yield bar
+        self._pace = pace(bar.done, time.monotonic() - bar.began, unit) or self._pace
+        self._show(self.stage, None, "") if self.stage else self._hide()
 
 
 class _Bar:
@@ -206,11 +208,13 @@ class _Bar:
     def advance(self, amount: float = 1) -> None:
         """Count `amount` more."""
         self.done += amount
-        self._shown.advance(self._task, amount)
+        if self._task in self._shown.task_ids:  # a bar opened later may have taken this one's place
+            self._shown.advance(self._task, amount)
 
     def note(self, text: str) -> None:
         """Show `text` beside the bar until the next note."""
-        self._shown.update(self._task, note=" ".join(text.split())[:NOTE_WIDTH])
+        if self._task in self._shown.task_ids:
+            self._shown.update(self._task, note=" ".join(text.split())[:NOTE_WIDTH])
 
 
 class _HowFar(ProgressColumn):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
+
+from conf import Config, runs
 
 KEPT_LOGS = 20
 
@@ -26,6 +29,12 @@ class Screen:
 
     result: Console
     aside: Console
+
+
+def log_folder(config: Config) -> Path:
+    """`<root>/<recipe>/logs`; where that is no local folder, one below the machine's folder for temporary files."""
+    home = runs.home(config)
+    return Path(home) / "logs" if "://" not in home else Path(tempfile.gettempdir()) / "seedbed" / config.recipe.name / "logs"
 
 
 def new_log(folder: Path, name: str) -> Path:

@@ -1,0 +1,219 @@
+"""The command `seedbed`.
+
+What it needs is imported inside the commands, so that `seedbed --help` answers at once; a person's mistake is answered in one sentence
+and with exit code 2, before any engine starts; a stage that fails ends with 1, a stop on request with 130. Spark and Ray
+run with their chatter in a log file (jobs.terminal), their progress as bars or lines (jobs.display).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from conf.errors import RecipeError, StageError
+
+if TYPE_CHECKING:
+    from conf import Config
+    from jobs.terminal import Screen
+
+MISTAKE, FAILED, STOPPED = 2, 1, 130
+DAILY, STAGES = "Commands", "One stage at a time"
+
+# Stage commands and their help; tests hold this against conf.stages.
+STAGE_HELP = {
+    "ingest": "Read the sources into the table raw, in step with what lies there.",
+    "clean": "Refuse bad rows, merge copies, give every row its split.",
+    "label": "Give unlabelled rows a label where judges are sure enough.",
+    "normalize": "Measure the train rows' statistics.",
+    "augment": "Make the train rows' augmented children.",
+    "train": "Train the recipe's generators.",
+    "sample": "Sample new rows from the trained generators.",
+    "score": "Judge augmented and generated rows.",
+    "gate": "Accept or refuse augmented and generated rows by their verdicts.",
+    "merge": "Bring the table dataset in step, in one commit.",
+    "evaluate": "Measure on real test rows what the added rows are worth.",
+    "report": "Write report.html and metrics.json of the newest results.",
+}
+
+
+class Stopped(BaseException):
+    """SIGTERM came."""
+
+
+class _Commands(TyperGroup):
+    """Commands whose errors are answered in a sentence and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except (RecipeError, StageError) as error:
+            _say(str(error))
+            raise typer.Exit(MISTAKE if isinstance(error, RecipeError) else FAILED) from error
+        except (KeyboardInterrupt, Stopped) as stop:
+            _say("Stopped, as asked.")
+            raise typer.Exit(STOPPED) from stop
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Grow a small real dataset into a large, clean, labelled, measured one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file of yours.", show_default=False)]
+RecipeFlag = Annotated[str, typer.Option("--recipe", help="A shipped recipe's name or a YAML file of yours.")]
+Root = Annotated[str | None, typer.Option("--root", help="Where tables and files lie. [default: ./seedbed-data]", envvar="SEEDBED_ROOT")]
+Runtime = Annotated[str, typer.Option("--runtime", help="Where to run: a shipped runtime's name or a YAML file.")]
+Set = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Lay a value over the recipe; may be repeated.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; do nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it again though it is done.")]
+
+
+def main() -> None:
+    """Run the command; the entry point."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    app(prog_name="seedbed")
+
+
+def _on_sigterm(*_: object) -> None:
+    raise Stopped
+
+
+def _say(text: str) -> None:
+    """Tell the person about a mistake or a failure, on stderr, as plain text."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _config(recipe: str, runtime: str, sets: list[str], root: str | None) -> Config:
+    import conf
+
+    return conf.load(recipe, runtime, sets, root)
+
+
+@app.command(rich_help_panel=DAILY)
+def run(
+    recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = [], dry_run: DryRun = False, force: Force = False  # noqa: B006
+) -> None:
+    """Grow RECIPE's dataset: every stage that is not done yet, then the report."""
+    config = _config(recipe, runtime, sets, root)
+    if dry_run:
+        _show_plan(config, force)
+        return
+
+    def work(tell: Callable[[Any], None]) -> None:
+        from jobs import pipeline
+
+        pipeline.run(config, force, tell)
+
+    _engines_run(config, f"seedbed run {recipe}", work, _show_end)
+
+
+def _stage_command(name: str) -> Callable[..., None]:
+    """The command of one stage."""
+
+    def command(
+        recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = [], dry_run: DryRun = False, force: Force = False  # noqa: B006
+    ) -> None:
+        config = _config(recipe, runtime, sets, root)
+        if dry_run:
+            _show_plan(config, force, name)
+            return
+
+        def work(tell: Callable[[Any], None]) -> None:
+            from jobs import pipeline
+
+            pipeline.run_one(config, name, force, tell)
+
+        _engines_run(config, f"seedbed {name} {recipe}", work)
+
+    return command
+
+
+for _name, _help in STAGE_HELP.items():
+    app.command(_name, help=_help, rich_help_panel=STAGES)(_stage_command(_name))
+
+
+def _show_plan(config: Config, force: bool, only: str = "") -> None:
+    """Print what would be done."""
+    from jobs import pipeline, show
+    from jobs.terminal import screen
+
+    planned = [each for each in pipeline.plan(config, force) if not only or each.key.partition(".")[0] == only]
+    screen().result.print(show.plan_table(planned))
+
+
+def _engines_run(
+    config: Config, command: str, work: Callable[[Callable[[Any], None]], None], end: Callable[[Config, Screen, int], None] | None = None
+) -> None:
+    """Do `work` with the engines' chatter in a log and progress on the screen; say in a sentence how it ended otherwise."""
+    import time
+
+    from jobs import pipeline
+    from jobs.display import shown
+    from jobs.terminal import engines_logged, in_words, log_folder, new_log
+
+    pipeline.check(config)
+    began = time.monotonic()
+    log = new_log(log_folder(config), command.split()[1])
+    with engines_logged(log) as screen, shown(screen.aside) as display:
+        try:
+            work(display.tell)
+        except (KeyboardInterrupt, Stopped) as stop:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _say_on(screen, f"Stopped{_in(display.stage)}, as asked. What is finished is kept: `{command}` goes on from there.")
+            raise typer.Exit(STOPPED) from stop
+        except RecipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary to the person: told in a sentence, whole in the log
+            _failed(screen, display.stage, error, log)
+            raise typer.Exit(FAILED) from error
+        if end is not None:
+            end(config, screen, display.skipped)
+        screen.aside.print(f"{_unchanged(display.skipped)}{in_words(time.monotonic() - began)} in all.", style="dim")
+
+
+def _unchanged(stages: int) -> str:
+    return f"{stages} stages unchanged. " if stages else ""
+
+
+def _in(stage: str) -> str:
+    return f" in {stage}" if stage else ""
+
+
+def _failed(screen: Screen, stage: str, error: BaseException, log: Path) -> None:
+    """One sentence for the person; the traceback for the log (descriptor 2 leads there)."""
+    import traceback
+
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    told = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {_first_line(error)}"
+    _say_on(screen, f"Failed{_in(stage)}: {told}")
+    _say_on(screen, f"The log: {log}")
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")[:300]
+
+
+def _say_on(screen: Screen, text: str) -> None:
+    screen.aside.print(text, markup=False, style="red" if text.startswith("Failed") else None)
+
+
+def _show_end(config: Config, screen: Screen, _: int) -> None:
+    """The headline and where the report lies."""
+    from jobs import show
+
+    for line in show.ending(config):
+        screen.result.print(line, markup=False)
