@@ -37,10 +37,9 @@ class Config:
     origin: str
 
 
-def load(
-    recipe: str, runtime: str = "local", overrides: Iterable[str] = (), root: str | None = None
-) -> Config:
-    """Read and check a recipe (a shipped name or a YAML file) and a runtime, with `a.b=c` overrides laid over the recipe.
+def load(recipe: str, runtime: str = "local", overrides: Iterable[str] = (), root: str | None = None) -> Config:
+    """Read and check a recipe (a shipped name or a YAML file) and a runtime, with `a.b=c` overrides laid over the
+    recipe.
 
     `root` places tables and files where the runtime does not; it defaults to SEEDBED_ROOT, then to ./seedbed-data.
     Raises RecipeError with file, key and mend.
@@ -52,7 +51,7 @@ def load(
     checked = _check(Recipe, values, origin)
     placed = _check(Runtime, where, where_origin)
     base = root or os.environ.get("SEEDBED_ROOT") or DEFAULT_ROOT
-    base = base if "://" in base else os.path.abspath(base)
+    base = base if "://" in base else str(Path(base).absolute())
     return Config(checked, placed, (not root and placed.tables) or base, (not root and placed.files) or base, origin)
 
 
@@ -68,7 +67,10 @@ def text(name: str, folder: str = "recipes") -> str:
 
 
 def parse(source: bytes, origin: str) -> dict[str, Any]:
-    """The mapping in a YAML text; refuses aliases, tags, doubled keys, over 1 MB, and what is not UTF-8 or not a mapping."""
+    """The mapping in a YAML text.
+
+    Refuses aliases, tags, doubled keys, over 1 MB, and what is not UTF-8 or not a mapping.
+    """
     if len(source) > MAX_RECIPE_BYTES:
         raise RecipeError(f"{origin} has {len(source):,} bytes; a recipe has at most {MAX_RECIPE_BYTES:,}.")
     try:
@@ -80,7 +82,9 @@ def parse(source: bytes, origin: str) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError) as error:
         raise RecipeError(f"{origin} is not plain YAML: {_one_line(error)}.") from error
     if not isinstance(value, dict):
-        raise RecipeError(f"{origin} is {'empty' if value is None else 'not a mapping'}: it needs keys such as name: and sources:.")
+        raise RecipeError(
+            f"{origin} is {'empty' if value is None else 'not a mapping'}: it needs keys such as name: and sources:."
+        )
     return value
 
 
@@ -117,7 +121,8 @@ def _read(given: str, folder: str, what: str) -> tuple[dict[str, Any], str]:
         near = difflib.get_close_matches(given, names(folder), 1)
         hint = f" The nearest is {near[0]}." if near else ""
         raise RecipeError(
-            f"{given!r} is not a shipped {what}.{hint} There are {', '.join(names(folder))}; a file's name ends in .yaml."
+            f"{given!r} is not a shipped {what}.{hint} There are {', '.join(names(folder))};"
+            " a file's name ends in .yaml."
         )
     return parse(text(given, folder).encode(), f"{what} {given}"), f"{what} {given}"
 
@@ -125,7 +130,7 @@ def _read(given: str, folder: str, what: str) -> tuple[dict[str, Any], str]:
 def _with_data_place(values: dict[str, Any], path: Path) -> dict[str, Any]:
     """A recipe file's own relative `data` folder is relative to the file."""
     data = values.get("data")
-    if isinstance(data, str) and "://" not in data and not os.path.isabs(data):
+    if isinstance(data, str) and "://" not in data and not Path(data).is_absolute():
         return {**values, "data": str((path.parent / data).resolve())}
     return values
 

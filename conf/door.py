@@ -22,7 +22,7 @@ def main(
     run: Callable[..., StageResult],
     arguments: list[str] | None = None,
 ) -> None:
-    """Read the arguments, start the engine, run the stage `name` (for each generator where it has several) and mark it done."""
+    """Read the arguments, start the engine, run the stage `name` (for each generator, if for them) and mark it done."""
     given = _parser(name).parse_args(arguments)
     try:
         config = load(given.recipe, given.runtime, given.set, given.root)
@@ -32,27 +32,25 @@ def main(
             for part in parts:
                 _run_one(engine, config, name, part, run, given.force)
     except (RecipeError, StageError) as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         raise SystemExit(2 if isinstance(error, RecipeError) else 1) from error
 
 
-def _run_one(
-    engine: Any, config: Config, name: str, part: str, run: Callable[..., StageResult], force: bool
-) -> None:
+def _run_one(engine: Any, config: Config, name: str, part: str, run: Callable[..., StageResult], force: bool) -> None:
     """Run one stage unless it is done, and say in one line what came of it."""
     key = f"{name}.{part}" if part else name
     done = runs.done(config, name, part)
     if done and not force:
-        print(f"{key}: done before ({done.fingerprint})")
+        sys.stdout.write(f"{key}: done before ({done.fingerprint})\n")
         return
     began = time.monotonic()
     result = run_stage(engine, config, run, part)
     done = runs.finish(runs.locate(config, name, part), result, time.monotonic() - began)
-    print(f"{key}: {done.seconds:.1f} s, {done.counts}")
+    sys.stdout.write(f"{key}: {done.seconds:.1f} s, {done.counts}\n")
 
 
 def run_stage(engine: Any, config: Config, run: Callable[..., StageResult], part: str) -> StageResult:
-    """Call a stage's `run(engine, config)`, or `run(engine, config, part)` where it works for one generator at a time."""
+    """Call a stage's `run(engine, config)`, or `run(engine, config, part)` where it works for one generator."""
     return run(engine, config, part) if len(inspect.signature(run).parameters) > 2 else run(engine, config)
 
 

@@ -1,6 +1,7 @@
 """Progress of long work, told to whoever shows it.
 
-Stages report here and know nothing of terminals; the command installs a sink that draws bars. Without a sink nothing is shown.
+Stages report here and know nothing of terminals; the command installs a sink that draws bars. Without a sink nothing is
+shown.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Fingerprints, stage folders and markers: which work is done, and where it lies.
 
-What a stage makes lies in `<files>/<recipe>/stages/<stage>/<fingerprint>/`, its marker DONE.json last. A fingerprint covers what the
-stage reads by *content* (digests of rows, ids of checkpoints), not by the fingerprints before it: a file that was only touched, or
-a rule that refuses nobody new, ends the work there and retrains nothing. So a later stage's fingerprint is known only when the
-earlier ones are done. Both engines use this module; it imports neither.
+What a stage makes lies in `<files>/<recipe>/stages/<stage>/<fingerprint>/`, its marker DONE.json last. A fingerprint
+covers what the stage reads by *content* (digests of rows, ids of checkpoints), not by the fingerprints before it: a
+file that was only touched, or a rule that refuses nobody new, ends the work there and retrains nothing. So a later
+stage's fingerprint is known only when the earlier ones are done. Both engines use this module; it imports neither.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
@@ -21,7 +22,7 @@ from pyarrow import fs
 from conf import Config
 from conf.errors import RecipeError, StageError
 from conf.schema import Source
-from conf.stages import STAGES, Stage, keys, parts_of, reads_of, stage
+from conf.stages import Stage, keys, parts_of, reads_of, stage
 
 DONE_NAME = "DONE.json"
 HASH_MODULUS = 1 << 64
@@ -29,7 +30,7 @@ HASH_MODULUS = 1 << 64
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage counted, the digest of each of its outputs, the table versions it read back, and what a person should know."""
+    """What a stage counted, each output's digest, the table versions it wrote, and what a person should know."""
 
     counts: dict[str, Any]
     outputs: dict[str, str]
@@ -91,7 +92,7 @@ def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     """The file system of a path or URI, and the path in it."""
     if "://" in uri:
         return fs.FileSystem.from_uri(uri)
-    return fs.LocalFileSystem(), os.path.abspath(uri)
+    return fs.LocalFileSystem(), str(Path(uri).absolute())
 
 
 def home(config: Config) -> str:
@@ -100,7 +101,10 @@ def home(config: Config) -> str:
 
 
 def digest(count: int, hash_sum: int) -> str:
-    """Digest of a set of rows: their number and the sum of their hashes, so that order and partitioning do not matter."""
+    """Digest of a set of rows.
+
+    Their number and the sum of their hashes, so that order and partitioning do not matter.
+    """
     return f"{count:x}-{hash_sum % HASH_MODULUS:016x}"
 
 
@@ -119,23 +123,28 @@ def read_json(folder: str, name: str) -> Any:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise StageError(f"{folder}/{name} is damaged ({error}): delete it, and the same command makes it anew.") from error
+        raise StageError(
+            f"{folder}/{name} is damaged ({error}): delete it, and the same command makes it anew."
+        ) from error
 
 
 def write_bytes(folder: str, name: str, data: bytes) -> None:
-    """Write a file whole or not at all: by rename where the file system is local, in one put where it is an object store."""
+    """Write a file whole or not at all.
+
+    By rename where the file system is local, in one put where it is an object store.
+    """
     system, path = filesystem(folder)
     system.create_dir(path, recursive=True)
     if not isinstance(system, fs.LocalFileSystem):
         with system.open_output_stream(f"{path}/{name}") as stream:
             stream.write(data)
         return
-    draft = f"{path}/.{name}.{os.getpid()}.draft"
-    with open(draft, "wb") as file:
+    draft = Path(path) / f".{name}.{os.getpid()}.draft"
+    with draft.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(draft, f"{path}/{name}")
+    draft.replace(Path(path) / name)
 
 
 def write_json(folder: str, name: str, value: Any) -> None:
@@ -226,7 +235,9 @@ def _readable(config: Config, done: Done) -> bool:
         return True
     for table, version in done.versions.items():
         log = f"{config.tables}/{config.recipe.name}/{table}/_delta_log"
-        if not _is_file(f"{log}/{version:020d}.json") or (done.stage == "merge" and _is_file(f"{log}/{version + 1:020d}.json")):
+        if not _is_file(f"{log}/{version:020d}.json") or (
+            done.stage == "merge" and _is_file(f"{log}/{version + 1:020d}.json")
+        ):
             return False
     return True
 
@@ -250,8 +261,8 @@ def locate(config: Config, name: str, part: str = "") -> Place:
             first, _, generator = each.waits_for.partition(".")
             what = f"{first} ({generator})" if generator else first
             raise StageError(
-                f"{key} reads what {what} makes, which is not there yet: run `seedbed {first} {config.recipe.name}` first,"
-                f" or `seedbed run {config.recipe.name}` for the whole way."
+                f"{key} reads what {what} makes, which is not there yet:"
+                f" run `seedbed {first} {config.recipe.name}` first, or `seedbed run {config.recipe.name}` for the whole way."
             )
         return each.place
     raise RecipeError(f"{config.origin} has no stage {key}; it has {', '.join(keys(config.recipe))}.")
@@ -284,13 +295,16 @@ def locations(config: Config, source: Source) -> dict[str, str]:
 
 
 def _below(data: str | None, path: str) -> str:
-    if "://" in path or os.path.isabs(path):
+    if "://" in path or Path(path).is_absolute():
         return path
     return f"{data.rstrip('/')}/{path}" if data else path
 
 
 def listing(config: Config, source: Source) -> list[Any]:
-    """What a source consists of: each file's path within it, size and time of change. Raises RecipeError where one is missing."""
+    """What a source consists of: each file's path within it, size and time of change.
+
+    Raises RecipeError where one is missing.
+    """
     if source.reader == "sklearn_digits":
         return ["sklearn_digits"]
     found = []
@@ -301,7 +315,9 @@ def listing(config: Config, source: Source) -> list[Any]:
             raise RecipeError(_missing(config, source, key, location))
         files = [info]
         if info.type == fs.FileType.Directory:
-            files = [f for f in system.get_file_info(fs.FileSelector(path, recursive=True)) if f.type == fs.FileType.File]
+            files = [
+                f for f in system.get_file_info(fs.FileSelector(path, recursive=True)) if f.type == fs.FileType.File
+            ]
         found += [[key, os.path.relpath(file.path, path), file.size, file.mtime_ns] for file in files]
     return sorted(found)
 
@@ -317,8 +333,13 @@ def record_run(config: Config, started: float, dones: list[Done], state: str) ->
     """Write the run's file, which points at its stages' fingerprints; returns its name."""
     names = run_names(config)
     name = f"run-{int(names[-1][4:9]) + 1 if names else 1:05d}.json"
-    stages = {each.key: each.fingerprint for each in dones}
-    told = {"started": started, "finished": time.time(), "state": state, "stages": stages, "recipe": config.recipe.model_dump(mode="json")}
+    told = {
+        "started": started,
+        "finished": time.time(),
+        "state": state,
+        "stages": {each.key: each.fingerprint for each in dones},
+        "recipe": config.recipe.model_dump(mode="json"),
+    }
     write_json(f"{home(config)}/runs", name, told)
     return name
 
@@ -334,10 +355,3 @@ def last_run(config: Config) -> dict[str, Any] | None:
     """The newest run's file."""
     names = run_names(config)
     return read_json(f"{home(config)}/runs", names[-1]) if names else None
-
-
-__all__ = [
-    "STAGES", "Done", "Place", "StageResult", "Surveyed", "digest", "digest_of", "done", "done_at", "filesystem", "finish", "home",
-    "last_run", "listing", "locate", "locations", "read_json", "real", "real_in", "record_run", "run_names", "survey",
-    "write_bytes", "write_json",
-]  # fmt: skip

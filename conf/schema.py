@@ -1,7 +1,7 @@
 """What a recipe and a runtime may say.
 
-Units stand in names. A key that is not here is an error which names the nearest one that is. A recipe says what is made, a runtime
-where and with how much; the two never mix.
+Units stand in names. A key that is not here is an error which names the nearest one that is. A recipe says what is
+made, a runtime where and with how much; the two never mix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ class Part(BaseModel):
 
 
 class Step(Part):
-    """One step of a list: a function's name and its options; written `image.rotate` or `image.rotate: {max_degrees: 10}`."""
+    """One step of a list: a function's name and its options.
+
+    Written `image.rotate` or `image.rotate: {max_degrees: 10}`.
+    """
 
     name: str
     options: dict[str, Any] = {}
@@ -290,9 +293,13 @@ class Recipe(Part):
             planned = generator.rows.per_label
             strange = sorted(set(planned) - set(self.labels)) if isinstance(planned, dict) else []
             if strange:
-                raise ValueError(f"generator {generator.name} plans rows of {strange[0]!r}, which is not among the labels")
+                raise ValueError(
+                    f"generator {generator.name} plans rows of {strange[0]!r}, which is not among the labels"
+                )
         if self.split.rest == "unlabelled" and self.label is None:
-            raise ValueError("split.rest is unlabelled, so there must be a label: part that says how those rows get labels")
+            raise ValueError(
+                "split.rest is unlabelled, so there must be a label: part that says how those rows get labels"
+            )
         if self.publish == "synthetic_only" and not self.generate:
             raise ValueError("publish is synthetic_only, so generate must name at least one generator")
         return self

@@ -1,8 +1,8 @@
 """The stages: their order, what each reads of the recipe and of the stages before it, and their revisions.
 
-A stage's fingerprint covers its revision, its parts of the recipe and the digests of what it reads. Raise a revision when the code of a
-stage changes what the stage makes: its old results are then made anew. The table stands here and not in the stages' modules so
-that a plan can be made without importing an engine.
+A stage's fingerprint covers its revision, its parts of the recipe and the digests of what it reads. Raise a revision
+when the code of a stage changes what the stage makes: its old results are then made anew. The table stands here and not
+in the stages' modules so that a plan can be made without importing an engine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from conf.schema import Recipe
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean."""
+    """One stage.
+
+    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean.
+    """
 
     name: str
     engine: str
@@ -84,7 +87,7 @@ def in_recipe(each: Stage, recipe: Recipe) -> bool:
 def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     """The values of the recipe that decide what the stage makes, as plain JSON."""
     whole = recipe.model_dump(mode="json")
-    made = next((g for g in whole["generate"] if g["name"] == generator), {})
+    made: dict[str, Any] = next((g for g in whole["generate"] if g["name"] == generator), {})
     special = {
         "recipe": whole,
         "has_label": recipe.label is not None,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from conf import Config, runs
@@ -113,12 +114,15 @@ def plan(config: Config, force: bool = False) -> list[Planned]:
         elif each.done and not force:
             planned.append(Planned(each.key, "skip", "unchanged", each.done.counts))
         else:
-            planned.append(Planned(each.key, "run", "forced" if each.done else _why(each, previous), _expected(config, each)))
+            planned.append(
+                Planned(each.key, "run", "forced" if each.done else _why(each, previous), _expected(config, each))
+            )
     return planned
 
 
 def check(config: Config) -> None:
-    """Answer a person's mistakes before any engine starts: steps and their options, generators and theirs, missing data.
+    """Answer a person's mistakes before any engine starts: steps and their options, generators and theirs, missing
+    data.
 
     Raises RecipeError.
     """
@@ -217,7 +221,9 @@ def _why(each: Surveyed, previous: dict[str, Done]) -> str:
     recipe = [name for name, value in each.place.parts.items() if before.parts.get(name) != value]
     read = [name for name, value in each.place.reads.items() if before.reads.get(name) != value]
     gone = [name for name in before.reads if name not in each.place.reads]
-    reasons = [f"recipe: {', '.join(recipe)}"] * bool(recipe) + [f"changed: {', '.join(read + gone)}"] * bool(read + gone)
+    reasons = [f"recipe: {', '.join(recipe)}"] * bool(recipe) + [f"changed: {', '.join(read + gone)}"] * bool(
+        read + gone
+    )
     return "; ".join(reasons) or "the stage itself was revised"
 
 
@@ -254,14 +260,16 @@ def _held(config: Config) -> Iterator[None]:
         return
     import fcntl
 
-    os.makedirs(home, exist_ok=True)
-    with open(f"{home}/.lock", "a+") as file:
+    Path(home).mkdir(parents=True, exist_ok=True)
+    with (Path(home) / ".lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            raise StageError(f"{home} is being worked on by {holder}: wait for it, or stop it, and run the command again.") from error
+            raise StageError(
+                f"{home} is being worked on by {holder}: wait for it, or stop it, and run the command again."
+            ) from error
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%H:%M:%S')}")
         file.flush()

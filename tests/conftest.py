@@ -1,4 +1,7 @@
-"""Fixtures that all tests share: one Spark session and one Ray cluster for the whole run, started when first asked for."""
+"""Fixtures that all tests share.
+
+One Spark session and one Ray cluster for the whole run, started when first asked for.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def config_for(tmp_path: Path) -> Callable[..., Config]:
-    """`config_for("digits", "seed=8")`: a shipped recipe or a file with overrides, its root in the test's own folder."""
+    """`config_for("digits", "seed=8")`.
+
+    A shipped recipe or a file with overrides, its root in the test's own folder.
+    """
 
     def make(recipe: str = "digits", *overrides: str, root: Path | None = None, runtime: str = "local") -> Config:
         return conf.load(recipe, runtime, overrides, str(root or tmp_path / "root"))

@@ -1,8 +1,8 @@
 """What a row is: lineage columns, payload, ids and hashes.
 
-A row's id says who made it (16 hex digits: the maker) and which one of the maker's it is (24). Ids, never positions, are what
-draws, splits and merges go by. The row's hash covers what a MERGE must carry over: payload, label, split, flags and where the label
-came from; not `row_source`, so that a line inserted above does not touch the rows below it.
+A row's id says who made it (16 hex digits: the maker) and which one of the maker's it is (24). Ids, never positions,
+are what draws, splits and merges go by. The row's hash covers what a MERGE must carry over: payload, label, split,
+flags and where the label came from; not `row_source`, so that a line inserted above does not touch the rows below it.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ def child_id(made_by: str, parents: Sequence[str]) -> str:
 
 
 def row_hashes(table: pa.Table | pa.RecordBatch) -> pa.Array:
-    """16 hex digits per row over payload, label, split, flags and the label's source and confidence; column order does not matter."""
+    """16 hex digits per row over payload, label, split, flags and the label's source and confidence.
+
+    Column order does not matter.
+    """
     names = sorted(name for name in table.schema.names if name not in _UNHASHED)
     columns = [_hashable(table.column(name)) for name in names]
     state = hashlib.blake2b(digest_size=8)

@@ -1,9 +1,9 @@
 """Random draws that belong to a row.
 
-A draw is a hash of (row id, seed, step, the step's place in its list, number of the draw, position within the draw). So a row's draws
-are the same in any batch, on any worker, in any order, and a whole batch is drawn at once in numpy. The hash is the
-finaliser of splitmix64 (Steele, Lea, Flood 2014), applied in counter mode (Salmon et al. 2011: "parallel random numbers, as easy as
-1, 2, 3"); it is for simulation, not for secrets.
+A draw is a hash of (row id, seed, step, the step's place in its list, number of the draw, position within the draw). So
+a row's draws are the same in any batch, on any worker, in any order, and a whole batch is drawn at once in numpy. The
+hash is the finaliser of splitmix64 (Steele, Lea, Flood 2014), applied in counter mode (Salmon et al. 2011: "parallel
+random numbers, as easy as 1, 2, 3"); it is for simulation, not for secrets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def _keys(ids: Sequence[str]) -> Words:
 
 
 class RowRandom:
-    """Draws for N rows. Every call is a new draw, independent of those before it; results have N as their first axis."""
+    """Draws for N rows.
+
+    Every call is a new draw, independent of those before it; results have N as their first axis.
+    """
 
     def __init__(self, ids: Sequence[str], seed: int, step: str, place: int = 0) -> None:
         """Key the rows' draws by `ids` (40 hex digits each), `seed` and the `step` at `place` in its list."""
@@ -55,7 +58,10 @@ class RowRandom:
         return len(self._rows)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> RowRandom:
-        """The same draws for some of the rows: what `take` draws next for a row is what the whole would draw next for it."""
+        """The same draws for some of the rows.
+
+        What `take` draws next for a row is what the whole would draw next for it.
+        """
         part = object.__new__(RowRandom)
         part._rows = self._rows[rows]
         part._draws = self._draws
