@@ -262,7 +262,8 @@ def locate(config: Config, name: str, part: str = "") -> Place:
             what = f"{first} ({generator})" if generator else first
             raise StageError(
                 f"{key} reads what {what} makes, which is not there yet:"
-                f" run `seedbed {first} {config.recipe.name}` first, or `seedbed run {config.recipe.name}` for the whole way."
+                f" run `seedbed {first} {config.recipe.name}` first,"
+                f" or `seedbed run {config.recipe.name}` for the whole way."
             )
         return each.place
     raise RecipeError(f"{config.origin} has no stage {key}; it has {', '.join(keys(config.recipe))}.")
