@@ -145,6 +145,34 @@ for _name, _help in STAGE_HELP.items():
     app.command(_name, help=_help, rich_help_panel=STAGES)(_stage_command(_name))
 
 
+@app.command(rich_help_panel=DAILY)
+def new(
+    name: Annotated[str, typer.Argument(help="What the dataset is to be called.", show_default=False)],
+    source: Annotated[Path, typer.Option("--from", help="A folder of images, one folder a class or with a CSV manifest; or an NPZ.")],
+    label: Annotated[str | None, typer.Option("--label", help="The manifest's column of labels, where it cannot be told.")] = None,
+    dry_run: DryRun = False,
+    force: Force = False,
+) -> None:
+    """Look at your own images and write a commented recipe for them, ./NAME.yaml."""
+    import conf
+    from jobs.look import look_at
+    from jobs.new import check_name, write
+    from jobs.terminal import screen
+
+    check_name(name)
+    file = Path(f"{name}.yaml")
+    seen = look_at(source, label)
+    text = write(name, seen, file)
+    if dry_run:
+        screen().result.print(text, markup=False)
+        return
+    if file.exists() and not force:
+        raise RecipeError(f"./{file} is there already: --force writes over it.")
+    file.write_text(text, "utf-8")
+    conf.load(f"./{file}")
+    screen().result.print(f"./{file}: {seen.total:,} images, {len(seen.labels)} classes. Next: seedbed run ./{file}", markup=False)
+
+
 def _show_plan(config: Config, force: bool, only: str = "") -> None:
     """Print what would be done."""
     from jobs import pipeline, show

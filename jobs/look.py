@@ -112,8 +112,9 @@ def _folders(path: Path) -> Look:
     if not nested:
         look = Look(path.parent, [Found("images", "image_folder", path.name)])
         return _counted(look, path, "")
-    look = Look(path, [Found(split, "image_folder", entry.name, split) for entry, split in nested.items()])
-    for entry, split in nested.items():
+    order = sorted(nested.items(), key=lambda item: ("train", "val", "test").index(item[1]))
+    look = Look(path, [Found(split, "image_folder", entry.name, split) for entry, split in order])
+    for entry, split in order:
         _counted(look, entry, split)
     return look
 
@@ -225,18 +226,21 @@ def _npz(path: Path) -> Look:
 
 
 def _arrays(path: Path, arrays: dict[str, np.ndarray]) -> Look:
-    look = Look(path.parent, [Found("arrays", "npz", path.name)])
+    look = Look(path.parent, [])
     for prefix, split in (("", ""), ("train_", "train"), ("val_", "val"), ("test_", "test")):
         images, labels = arrays.get(f"{prefix}images"), arrays.get(f"{prefix}labels")
         if images is None or labels is None:
             continue
         if len(images) != len(labels):
             raise RecipeError(f"{path}: {prefix}images has {len(images)} rows and {prefix}labels {len(labels)}; they must be as many.")
-        if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
+        if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
             raise RecipeError(f"{path}: {prefix}images has shape {images.shape}; it needs (N, H, W) or (N, H, W, 1 or 3).")
+        if images.dtype != np.uint8:
+            raise RecipeError(f"{path}: {prefix}images is of type {images.dtype}; it needs uint8 in 0 to 255.")
         look.counts[split] = Counter(str(label) for label in np.asarray(labels).reshape(-1).tolist())
+        look.sources.append(Found(split or "arrays", "npz", path.name, split or None))
         look.sizes[(images.shape[1], images.shape[2])] += len(images)
         look.sampled += len(images)
-        look.colour |= images.ndim == 4 and images.shape[3] > 1 and not _is_grey(images[:GREY_SAMPLED, ..., :3])
+        look.colour |= images.ndim == 4 and images.shape[3] > 1 and not _is_grey(images[:GREY_SAMPLED])
     look.formats["array"] += look.total
     return look
