@@ -1,0 +1,117 @@
+"""A path table's commit log, read without an engine: is it whole, what is its newest commit, who may write.
+
+Delta reads a log entry that was cut at a line's end without a word, and then shows fewer rows. So every entry since the last checkpoint
+is looked at before a table is read or written: it must be JSON, say who committed, and agree with the file count that Delta keeps beside
+it. Delta's local log store is not safe between processes, so writers of a local table take turns by a lock.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from conf import runs
+from conf.errors import StageError
+
+_ENTRY = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*parquet")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A table's newest commit: its version and what it says of itself."""
+
+    version: int
+    info: dict[str, Any]
+
+
+def has_log(place: str) -> bool:
+    """Whether a Delta table lies at the path or URI."""
+    return bool(_versions(*runs.filesystem(f"{place}/_delta_log"))[0])
+
+
+def check_log(place: str) -> Commit | None:
+    """The newest commit, or None where no table is. Raises StageError naming the version whose entry is missing or damaged."""
+    system, path = runs.filesystem(f"{place}/_delta_log")
+    entries, checkpoint = _versions(system, path)
+    if not entries:
+        return None
+    newest = max(entries)
+    first = min(checkpoint + 1, newest) if checkpoint >= 0 else 0
+    files: int | None = None
+    info: dict[str, Any] = {}
+    for version in range(first, newest + 1):
+        if version not in entries:
+            raise _damaged(place, version, "it is missing")
+        info, change = _entry(place, system, path, version)
+        files = _files_after(place, system, path, version, files, change)
+    return Commit(newest, info)
+
+
+def _versions(system: fs.FileSystem, path: str) -> tuple[set[int], int]:
+    """The versions that have an entry, and the newest checkpoint's (-1: none)."""
+    names = [info.base_name for info in system.get_file_info(fs.FileSelector(path, allow_not_found=True))]
+    entries = {int(match[1]) for name in names if (match := _ENTRY.fullmatch(name))}
+    return entries, max((int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name))), default=-1)
+
+
+def _entry(place: str, system: fs.FileSystem, path: str, version: int) -> tuple[dict[str, Any], int]:
+    """An entry's commit information, and by how many files it grew the table."""
+    with system.open_input_stream(f"{path}/{version:020d}.json") as stream:
+        lines = stream.read().splitlines()
+    info, change = None, 0
+    for number, line in enumerate(lines, 1):
+        try:
+            action = json.loads(line)
+        except ValueError as error:
+            raise _damaged(place, version, f"line {number} is not JSON") from error
+        info = action.get("commitInfo", info)
+        change += ("add" in action) - ("remove" in action)
+    if info is None:
+        raise _damaged(place, version, "it is empty" if not lines else "it does not say who committed")
+    return info, change
+
+
+def _files_after(
+    place: str, system: fs.FileSystem, path: str, version: int, before: int | None, change: int
+) -> int | None:
+    """How many files Delta says the table has at `version`; None where it does not say. Raises where the entry disagrees."""
+    try:
+        with system.open_input_stream(f"{path}/{version:020d}.crc") as stream:
+            said = json.loads(stream.read()).get("numFiles")
+    except (FileNotFoundError, ValueError):
+        return None
+    before = 0 if version == 0 else before
+    if said is not None and before is not None and before + change != said:
+        raise _damaged(place, version, f"it leaves {before + change} files, the table had {said}")
+    return None if said is None else int(said)
+
+
+def _damaged(place: str, version: int, what: str) -> StageError:
+    return StageError(
+        f"{place}: version {version} of the table is damaged: _delta_log/{version:020d}.json: {what}. Put that file back from a"
+        " copy, or delete the table's folder and run the same command: the table is made anew from its inputs."
+    )
+
+
+@contextmanager
+def lock(place: str) -> Iterator[None]:
+    """Hold the local table at `place` against other processes' writes; nothing to hold elsewhere, where the store decides."""
+    if "://" in place or "/" not in place:
+        yield
+        return
+    import fcntl
+
+    table = Path(place)
+    path = table.parent / ".locks" / f"{table.name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

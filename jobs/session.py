@@ -1,0 +1,211 @@
+"""The Spark session: the one that is there, or one of our own with Delta.
+
+Start-up is what a new user waits for first, so Delta's jars are taken from Ivy's cache by name once it holds them (which also works
+offline), and what the JVM, Ivy and the workers say goes to a log file instead of the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf import Config
+from conf.errors import StageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
+# What Spark does not ship itself, as Ivy names it; the package's other 25 jars are in Spark's own folder.
+DELTA_JARS = (
+    "io.delta_delta-spark_4.2_2.13-4.4.0.jar",
+    "io.delta_delta-storage-4.4.0.jar",
+    "io.delta_delta-kernel-api-4.4.0.jar",
+    "io.delta_delta-kernel-defaults-4.4.0.jar",
+    "io.delta_delta-kernel-unitycatalog-4.4.0.jar",
+    "io.unitycatalog_unitycatalog-client-0.6.0.jar",
+    "io.unitycatalog_unitycatalog-hadoop-0.6.0.jar",
+)
+IVY = Path.home() / ".ivy2.5.2"
+OLDEST_JAVA = 17
+# These hold for every session, given or started: without them a small MERGE takes five times as long.
+SESSION_CONFS = {
+    "spark.databricks.delta.merge.repartitionBeforeWrite.enabled": "false",
+    "spark.databricks.delta.merge.materializeSource": "none",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.session.timeZone": "UTC",
+}
+_STATIC_CONFS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.ui.enabled": "false",
+}
+
+
+@contextmanager
+def session(config: Config, app: str = "seedbed") -> Iterator[SparkSession]:
+    """The active session, untouched but for Delta's settings; or a new one, stopped at the end.
+
+    Raises StageError where Java is missing or too old, or Delta's jars cannot be had.
+    """
+    from pyspark.sql import SparkSession
+
+    there = SparkSession.getActiveSession()
+    if there is not None:
+        yield _tuned(there, config)
+        return
+    started = _tuned(_submitted(app) if "PYSPARK_GATEWAY_PORT" in os.environ else _started(config, app), config)
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def log_path(config: Config) -> str:
+    """Where Spark's chatter goes: beside the recipe's tables, or the temporary folder where those lie on no local disk."""
+    if "://" in config.files:
+        return str(Path(tempfile.gettempdir()) / f"seedbed-{config.recipe.name}-spark.log")
+    return str(Path(config.files) / config.recipe.name / "logs" / "spark.log")
+
+
+def _tuned(spark: SparkSession, config: Config) -> SparkSession:
+    """The session with the settings that our merges rely on."""
+    for name, value in SESSION_CONFS.items():
+        spark.conf.set(name, value)
+    spark.conf.set("spark.sql.shuffle.partitions", str(config.runtime.spark.shuffle_partitions))
+    return spark
+
+
+def _submitted(app: str) -> SparkSession:
+    """A session under spark-submit: master, memory and packages are as given there."""
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(app)
+    for name, value in _STATIC_CONFS.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _started(config: Config, app: str) -> SparkSession:
+    """A session of our own."""
+    from pyspark.sql import SparkSession
+
+    check_java()
+    log = Path(log_path(config))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    _importable_by_workers()
+    builder = SparkSession.builder.appName(app)
+    for name, value in _launch_confs(config, log).items():
+        builder = builder.config(name, value)
+    try:
+        with _chatter_to(log):
+            return builder.getOrCreate()
+    except Exception as error:
+        raise StageError(f"Spark did not start: {_first_line(error)}. Its log is {log}.{_jar_hint()}") from error
+
+
+def _launch_confs(config: Config, log: Path) -> dict[str, str]:
+    """Everything that must be known before the JVM starts; the runtime's own confs win."""
+    runtime = config.runtime.spark
+    local = (runtime.master or "local").startswith("local")
+    confs = {
+        **_STATIC_CONFS,
+        **SESSION_CONFS,
+        "spark.master": runtime.master or "local[*,4]",
+        "spark.driver.memory": runtime.driver_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.sql.shuffle.partitions": str(runtime.shuffle_partitions),
+        "spark.sql.warehouse.dir": str(log.parent.parent / "warehouse"),
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_log_settings(log)}",
+        **_jar_confs(local),
+    }
+    return {**confs, **runtime.confs}
+
+
+def _jar_confs(local: bool) -> dict[str, str]:
+    """Delta's jars: on the class path where all runs in one JVM, shipped where not, resolved by Ivy where not yet here."""
+    jars = [str(IVY / "jars" / name) for name in DELTA_JARS]
+    if not all(Path(jar).is_file() for jar in jars):
+        return {"spark.jars.packages": DELTA_PACKAGE}
+    return {"spark.driver.extraClassPath": os.pathsep.join(jars)} if local else {"spark.jars": ",".join(jars)}
+
+
+def _jar_hint() -> str:
+    if all((IVY / "jars" / name).is_file() for name in DELTA_JARS):
+        return ""
+    return f" The first start fetches {DELTA_PACKAGE} from Maven Central and so needs the network once."
+
+
+def check_java() -> int:
+    """The major version of the Java that Spark will use. Raises StageError with the mend where it is missing or too old."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    mend = (
+        f"Spark needs Java {OLDEST_JAVA} or newer: install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless;"
+        " macOS: brew install openjdk@17), or set JAVA_HOME to one."
+    )
+    if java is None or not Path(java).is_file():
+        raise StageError(f"There is no Java {f'at JAVA_HOME={home}' if home else 'on the path'}. {mend}")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    if found is None or int(found[1]) < OLDEST_JAVA:
+        raise StageError(f"{java} is Java {found[1] if found else 'of no known version'}. {mend}")
+    return int(found[1])
+
+
+def _importable_by_workers() -> None:
+    """Put our code on the path of the Python workers, which inherit the environment, where it is not installed."""
+    root = str(Path(__file__).resolve().parent.parent)
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if root not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([*paths, root])
+
+
+def _log_settings(log: Path) -> str:
+    """A file of log4j settings that send everything from WARN up to `log`."""
+    lines = (
+        "rootLogger.level = warn",
+        "rootLogger.appenderRef.file.ref = file",
+        "appender.file.type = File",
+        "appender.file.name = file",
+        f"appender.file.fileName = {log}",
+        "appender.file.layout.type = PatternLayout",
+        "appender.file.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex",
+    )
+    settings = log.with_suffix(".log4j2.properties")
+    settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return settings.as_uri()
+
+
+@contextmanager
+def _chatter_to(log: Path) -> Iterator[None]:
+    """Send the standard output and error of processes started here (the JVM, Ivy, workers) to the end of `log`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        yield
+    finally:
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for handle in (file, *kept):
+            os.close(handle)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
