@@ -1,0 +1,172 @@
+"""What a run came to, in numbers and plain sentences: the content of metrics.json and of the report's text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from conf import Config, runs
+from conf.runs import Done
+from jobs.display import total
+
+ARMS = {"augmented": "real + augmented", "all": "real + augmented + generated", "synthetic": "generated alone"}
+MEASURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
+
+
+def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
+    """Everything that is said in numbers, as plain JSON."""
+    told = read(dones, "evaluate", "evaluate.json")
+    judged = read(dones, "score", "usefulness.json")
+    gains = gain_rows(told)
+    return {
+        "recipe": config.recipe.name,
+        "headline": headline(config, told),
+        "verdict": verdict(told, gains),
+        "stages": [stage_row(each) for each in dones.values()],
+        "balanced": all(row["adds_up"] is not False for row in map(stage_row, dones.values())),
+        "seconds": round(sum(each.seconds for each in dones.values()), 1),
+        "gain": gains,
+        "usefulness": decisions(judged),
+        "usefulness_details": judged,
+        "judges": told.get("judges", {}),
+        "curve": told.get("curve", {}),
+        "quality": told.get("quality", {}),
+        "privacy": told.get("privacy", {}),
+        "reconstruction": told.get("reconstruction", {}),
+        "notes": [{"stage": each.key, "text": note} for each in dones.values() for note in each.notes],
+        "fingerprints": {key: each.fingerprint for key, each in dones.items()},
+        "versions": {table: version for each in dones.values() for table, version in each.versions.items()},
+    }
+
+
+def read(dones: Mapping[str, Done], stage: str, name: str) -> dict[str, Any]:
+    """A stage's JSON file; {} where the recipe has no such stage."""
+    found = runs.read_json(dones[stage].folder, name) if stage in dones else None
+    return found if isinstance(found, dict) else {}
+
+
+def headline(config: Config, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What evaluate put at the head of everything, or the plain fact that nothing could be measured."""
+    found = told.get("headline") or {}
+    text = found.get("text") or f"{config.recipe.name}: no worth could be measured (no rows were added, or there are none to test on)"
+    return {**found, "text": text}
+
+
+def gain_rows(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One line per judge and arm: rows, error, cut of the error with its interval, and that in words."""
+    found = []
+    for judge, arms in told.get("judges", {}).items():
+        real = arms.get("real")
+        for arm in ("real", *ARMS):
+            if arm in arms:
+                found.append(_gain_row(judge, arm, arms[arm], real, told.get("gain", {}).get(judge, {}).get(arm)))
+    return found
+
+
+def _gain_row(judge: str, arm: str, scored: Any, real: Any, gain: Any) -> dict[str, Any]:
+    errors = 1 - np.asarray(scored["accuracy"], dtype=float)
+    row = {
+        "judge": judge,
+        "arm": arm,
+        "rows": scored.get("rows"),
+        "error": float(errors.mean()),
+        "error_std": float(errors.std(ddof=1)) if len(errors) > 1 else None,
+        "cross_entropy": float(np.mean(scored["cross_entropy"])) if scored.get("cross_entropy") else None,
+        "seeds": len(errors),
+        "cut": None,
+        "interval": None,
+        "words": "the yardstick" if arm == "real" else "",
+    }
+    if gain and arm != "real" and real is not None:
+        low, high = gain["interval"]
+        row |= {"cut": gain["error_cut"], "interval": [low, high], "words": in_words(low, high)}
+    return row
+
+
+def in_words(low: float, high: float) -> str:
+    """What an interval of the error's cut says."""
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "no difference that could be measured"
+
+
+def verdict(told: Mapping[str, Any], gains: list[dict[str, Any]]) -> dict[str, str]:
+    """One plain sentence on what the made rows do: `kind` is good, none, mixed or bad."""
+    made = [row for row in gains if row["arm"] in ("all", "augmented") and row["interval"]]
+    best = [row for row in made if row["arm"] == "all"] or made
+    if not best:
+        return {"kind": "none", "text": "Nothing was added, or nothing could be measured: there is no gain to report."}
+    better = [row["judge"] for row in best if row["words"] == "better"]
+    worse = [row["judge"] for row in best if row["words"] == "worse"]
+    if better and not worse:
+        rest = len(best) - len(better)
+        more = f"; {rest} other{'s' if rest > 1 else ''} saw no difference that could be measured" if rest else ""
+        return {"kind": "good", "text": f"With the made rows, {_listed(better)} made fewer errors on real test rows{more}."}
+    if worse and not better:
+        return {"kind": "bad", "text": f"The made rows do harm: with them, {_listed(worse)} made more errors on real test rows."}
+    if better and worse:
+        return {"kind": "mixed", "text": f"The made rows help {_listed(better)} and harm {_listed(worse)}: choose by the judge nearest to your own model."}
+    return {"kind": "none", "text": "The made rows gain nothing that could be measured: every interval holds zero. Your real rows alone do as well."}
+
+
+def _listed(names: list[str]) -> str:
+    """`the judge cnn`, `the judges cnn and svc`."""
+    if len(names) == 1:
+        return f"the judge {names[0]}"
+    return f"the judges {', '.join(names[:-1])} and {names[-1]}"
+
+
+def decisions(judged: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the usefulness test decided on each kind of made rows."""
+    found = []
+    entries = {**({"augmented rows": judged["augmented"]} if judged.get("augmented") else {}), **(judged.get("generated") or {})}
+    for name, entry in entries.items():
+        errors = entry.get("val_error") if isinstance(entry.get("val_error"), dict) else {}
+        found.append(
+            {
+                "name": name,
+                "verdict": str(entry.get("verdict", "not_judged")).replace("_", " "),
+                "share": entry.get("share"),
+                "errors": {key: value for key, value in errors.items() if isinstance(value, int | float)},
+                "interval": entry.get("interval"),
+            }
+        )
+    return found
+
+
+def stage_row(done: Done) -> dict[str, Any]:
+    """What went into a stage and what came out; `adds_up` is None where rows are neither passed on nor made."""
+    counts = done.counts
+    if "sources" in counts:
+        counts = _summed(counts["sources"])
+    refused = counts.get("refused", {})
+    refused = refused if isinstance(refused, dict) else {"refused": refused}
+    row = {
+        "key": done.key,
+        "seconds": done.seconds,
+        "in": total(counts.get("in")),
+        "planned": total(counts.get("planned")),
+        "out": next((total(counts[name]) for name in ("kept", "accepted", "staged", "rows", "labelled") if name in counts), None),
+        "refused": {reason: total(count) or 0 for reason, count in refused.items()},
+        "merged": total(counts.get("merged")) or 0,
+        "left_out": total(counts.get("left_out")) or 0,
+        "more": {name: total(counts[name]) for name in ("inserted", "updated", "deleted", "waiting", "steps") if total(counts.get(name)) is not None},
+        "adds_up": None,
+    }
+    away = sum(row["refused"].values()) + row["merged"] + row["left_out"]
+    if row["in"] is not None and row["out"] is not None:
+        row["adds_up"] = row["in"] == row["out"] + away
+    elif row["planned"] is not None and row["out"] is not None:
+        row["adds_up"] = row["planned"] == row["out"]
+    return row
+
+
+def _summed(sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Ingest's counts over all sources."""
+    refused: dict[str, int] = {}
+    for source in sources.values():
+        for reason, count in (source.get("refused") or {}).items():
+            refused[reason] = refused.get(reason, 0) + count
+    return {name: sum(source.get(name) or 0 for source in sources.values()) for name in ("in", "kept", "left_out")} | {"refused": refused}

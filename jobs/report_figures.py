@@ -1,0 +1,196 @@
+"""The report's figures: charts as SVG that take the page's text colour, pictures as small PNG or JPEG strips.
+
+Charts are drawn narrow (a phone's width), so that their text stays readable when they are scaled to fit.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+REAL, AUGMENTED, SYNTHETIC, ALL = "#3d9a6a", "#d9962e", "#5b87e8", "#8a63c9"
+COLOURS = {"real": REAL, "augmented": AUGMENTED, "synthetic": SYNTHETIC, "all": ALL}
+LINES = [SYNTHETIC, AUGMENTED, REAL, ALL, "#c95f7b", "#4aa8b8"]
+INK = "#010203"  # stands for the page's text colour, and is replaced by it
+WIDTH_IN = 4.4
+THUMB_PX = 64
+GAP_PX = 1
+JPEG_ABOVE_PX = 40
+
+_STYLE = {
+    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
+    "svg.hashsalt": "seedbed",  # the same figure, the same bytes
+    "font.size": 9,
+    "font.sans-serif": ["Inter", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "text.parse_math": False,  # a label with a $ is a label
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": INK,
+    "grid.alpha": 0.12,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def _figure(height_in: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: Figure, title: str) -> Markup:
+    """The figure as inline SVG without a fixed size, in the page's text colour, with `title` for screen readers."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    label = Markup('<svg role="img" aria-label="{}"').format(title)
+    return Markup(text.replace("<svg", str(label), 1))  # noqa: S704 - matplotlib escapes what it writes
+
+
+def forest(gains: Sequence[tuple[str, str, float, float, float]]) -> Markup:
+    """Error cut with its interval, one line each: (name, arm, cut, low, high), as shares."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(0.7 + 0.3 * len(gains))
+        for place, (_, arm, cut, low, high) in enumerate(gains):
+            axes.plot([100 * low, 100 * high], [place, place], color=COLOURS.get(arm, ALL), linewidth=2.4, solid_capstyle="round")
+            axes.plot([100 * cut], [place], "o", color=COLOURS.get(arm, ALL), markersize=6)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.set_yticks(range(len(gains)), [name for name, *_ in gains])
+        axes.set_ylim(len(gains) - 0.4, -0.6)
+        axes.set_xlabel("cut of the error on real test rows, %   (left of 0: harm)")
+        axes.grid(axis="x")
+        return _svg(figure, "Cut of the judges' error, with intervals")
+
+
+def curve(rows: Sequence[int], errors: Sequence[Sequence[float]], grown: float | None, headline: Mapping[str, Any]) -> Markup:
+    """The judge's error by number of real rows, the grown set's error, and how many real rows that is worth."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(2.7)
+        percent = [100 * np.asarray(each, dtype=float) for each in errors]
+        axes.plot(rows, [each.mean() for each in percent], "o-", color=REAL, label="real rows alone", linewidth=1.8, markersize=4)
+        axes.fill_between(rows, [each.min() for each in percent], [each.max() for each in percent], color=REAL, alpha=0.18, linewidth=0)
+        if grown is not None:
+            axes.axhline(100 * grown, color=ALL, linewidth=1.4, linestyle="--", label="the grown set")
+        worth, interval = headline.get("worth"), headline.get("interval")
+        if worth and interval and None not in interval:
+            axes.axvspan(float(interval[0]), float(interval[1]), color=ALL, alpha=0.12, linewidth=0)
+            axes.axvline(float(worth), color=ALL, linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xticks(list(rows), [f"{n:,}" for n in rows])
+        axes.minorticks_off()
+        axes.set_xlabel("real train rows")
+        axes.set_ylabel("error on test, %")
+        axes.set_ylim(bottom=0)
+        axes.grid()
+        axes.legend(loc="upper right")
+        return _svg(figure, "Learning curve on real rows, and where the grown set stands")
+
+
+def class_counts(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> Markup:
+    """Train rows of each label, stacked by origin."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(0.9 + 0.24 * len(labels))
+        left = np.zeros(len(labels))
+        for origin in ("real", "augmented", "synthetic"):
+            values = np.array([counts.get(origin, {}).get(label, 0) for label in labels], dtype=float)
+            if values.any():
+                axes.barh(range(len(labels)), values, left=left, color=COLOURS[origin], height=0.7, label=f"{origin} {int(values.sum()):,}")
+                left += values
+        axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.set_xlabel("train rows")
+        axes.grid(axis="x")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, handlelength=1, columnspacing=1)
+        return _svg(figure, "Train rows of each class by origin")
+
+
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Markup:
+    """Curves by name, each of (step, value); values that are not finite are left out."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(2.3)
+        for number, (name, points) in enumerate(series.items()):
+            finite = [(step, value) for step, value in points if np.isfinite(value)]
+            mark = "o-" if len(finite) < 30 else "-"
+            axes.plot(*zip(*finite, strict=True), mark, color=LINES[number % len(LINES)], label=_short(name), linewidth=1.5, markersize=3)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.grid()
+        axes.legend()
+        return _svg(figure, f"{y} by {x}")
+
+
+def _short(text: str, most: int = 18) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
+
+
+def picture(images: Sequence[bytes | None]) -> str:
+    """A strip of pictures side by side as a data URI; "" where none can be shown."""
+    arrays = [array for array in map(_thumb, images) if array is not None]
+    if not arrays:
+        return ""
+    height, width = max(a.shape[0] for a in arrays), max(a.shape[1] for a in arrays)
+    strip = np.full((height, len(arrays) * (width + GAP_PX) - GAP_PX, 4), 0, dtype=np.uint8)
+    for place, array in enumerate(arrays):
+        left = place * (width + GAP_PX)
+        strip[: array.shape[0], left : left + array.shape[1], :3] = array
+        strip[: array.shape[0], left : left + array.shape[1], 3] = 255
+    return _data_uri(strip, max(height, width))
+
+
+def _thumb(image: bytes | None) -> NDArray[np.uint8] | None:
+    """The picture as uint8[H, W, 3] of at most THUMB_PX a side."""
+    if not image:
+        return None
+    array = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    if array is None:
+        return None
+    scale = THUMB_PX / max(array.shape[:2])
+    if scale < 1:
+        size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+        array = cv2.resize(array, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(array, dtype=np.uint8)
+
+
+def _data_uri(pixels: NDArray[np.uint8], side: int) -> str:
+    """PNG while pictures are tiny, JPEG beyond: in either case small."""
+    grey = bool((pixels[..., :1] == pixels[..., :3]).all())
+    if side > JPEG_ABOVE_PX and not grey:
+        data, kind = cv2.imencode(".jpg", pixels[..., :3], [cv2.IMWRITE_JPEG_QUALITY, 82])[1], "jpeg"
+    elif grey and (pixels[..., 3] == 255).all():
+        data, kind = cv2.imencode(".png", pixels[..., 0])[1], "png"
+    else:
+        data, kind = cv2.imencode(".png", pixels)[1], "png"
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}"
+
+
+def sheet(image: bytes, most_px: int = 480) -> str:
+    """One larger picture (a grid of samples) as a data URI of at most `most_px` a side."""
+    array = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    if array is None:
+        return ""
+    scale = most_px / max(array.shape[:2])
+    if scale < 1:
+        size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+        array = cv2.resize(array, size, interpolation=cv2.INTER_AREA)
+    opaque = np.dstack([array, np.full(array.shape[:2], 255, np.uint8)])
+    return _data_uri(np.asarray(opaque, dtype=np.uint8), JPEG_ABOVE_PX + 1 if array.size > 100_000 else 0)
