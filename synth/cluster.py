@@ -1,0 +1,111 @@
+"""The only `ray.init`: a Ray of our own on loopback with a token, or the cluster that is already there."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conf import Config
+from conf.errors import StageError
+
+LOOPBACK = "127.0.0.1"
+NAMESPACE = "seedbed"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that is connected."""
+
+    address: str
+    owned: bool  # started by us, so stopped by us
+
+
+def address_of(config: Config) -> str | None:
+    """Where a running cluster is: RAY_ADDRESS (set for submitted jobs) before the runtime's; None to start our own."""
+    return os.environ.get("RAY_ADDRESS") or config.runtime.ray.address
+
+
+@contextlib.contextmanager
+def start(config: Config) -> Iterator[Cluster]:
+    """Connect to Ray for the time of the context; a Ray that was connected before is used and left alone.
+
+    Raises StageError where the cluster cannot be reached.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield Cluster(ray.get_runtime_context().gcs_address, owned=False)
+        return
+    with _quiet():
+        address = address_of(config)
+        try:
+            _connect(address) if address else _own(config)
+        except Exception as error:  # ray.init raises many kinds; all mean the same to a person
+            raise StageError(_mend(address, error)) from error
+        try:
+            yield Cluster(ray.get_runtime_context().gcs_address, owned=not address)
+        finally:
+            ray.shutdown()
+
+
+def _own(config: Config) -> None:
+    """Start a Ray that only this machine can reach, and that only knowers of a fresh token may use."""
+    import ray
+
+    runtime = config.runtime.ray
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if os.environ["RAY_AUTH_MODE"] == "token":
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    ray.init(
+        address="local",
+        num_cpus=runtime.cpus,
+        object_store_memory=runtime.object_store_mb << 20,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        namespace=NAMESPACE,
+        _node_ip_address=LOOPBACK,
+        runtime_env=_environment(),
+    )
+
+
+def _connect(address: str) -> None:
+    """Join a cluster that is running."""
+    import ray
+
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=NAMESPACE)
+
+
+def _environment() -> dict[str, dict[str, str]]:
+    """What our own workers need to find this code: the driver's import path."""
+    import sys
+
+    return {"env_vars": {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}}
+
+
+def _mend(address: str | None, error: Exception) -> str:
+    """What to tell a person whose Ray does not answer; never the token."""
+    said = str(error).strip().splitlines()
+    first = said[0][:300] if said else type(error).__name__
+    if address:
+        return (
+            f"Ray at {address} cannot be reached: {first} Start it with `ray start --head`, check ray.address in the "
+            "runtime file or RAY_ADDRESS, and that RAY_AUTH_MODE and the token are those of the cluster."
+        )
+    return f"Ray cannot be started on this machine: {first} `seedbed doctor` says what it needs."
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray's advice to developers off a user's screen."""
+    told = {"RAY_TRAIN_ENABLE_PRINT_PATCH": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
+    for name, value in told.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
+        yield

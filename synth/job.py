@@ -1,0 +1,83 @@
+"""What a training is to do: a recipe's generator, resolved to plain values that any worker understands."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from typing import Any
+
+from conf import Config
+from conf.errors import RecipeError
+from conf.schema import Generate
+from synth.fit import Settings
+from synth.sampler import Form
+
+LOSSES = ("hinge", "non_saturating")  # what a collapsed adversarial training tries next
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a worker is told: plain values only."""
+
+    name: str
+    rows_folder: str
+    folder: str
+    config: Config
+    settings: Settings
+    forms: list[Form]  # one for each attempt
+
+
+def job_of(config: Config, generator: Generate, rows_folder: str, folder: str) -> Job:
+    """The job of a generator. Raises RecipeError for a preset or option that its model does not have."""
+    options = options_of(generator)
+    fields, runtime = dataclasses.asdict(options), config.runtime.train
+    settings = Settings(
+        max_steps=fields.get("max_steps", 1),
+        batch_size=fields.get("batch_size", 64),
+        seed=config.recipe.seed,
+        held_out=generator.train.held_out,
+        quality_every=generator.train.quality_every or 0,
+        patience=generator.train.patience or Settings.patience,
+        restarts=generator.train.restarts,
+        threads=runtime.threads,
+        device="cuda" if runtime.device == "gpu" else "cpu",
+    )
+    forms = [_form(config, generator, options, attempt) for attempt in range(settings.restarts + 1)]
+    return Job(generator.name, rows_folder, folder, config, settings, forms)
+
+
+def options_of(generator: Generate) -> Any:
+    """The model's Config: preset, then options, then what `train` says of steps, batch and rate."""
+    module = importlib.import_module(f"synth.models.{generator.model}")
+    where = f"generate {generator.name}: {generator.model}"
+    preset = generator.preset or next(iter(module.PRESETS))
+    if preset not in module.PRESETS:
+        raise RecipeError(f"{where} has no preset {preset!r}.{_near(preset, module.PRESETS)}")
+    known = {field.name for field in dataclasses.fields(module.Config)}
+    for option in generator.options:
+        if option not in known:
+            raise RecipeError(f"{where} has no option {option!r}.{_near(option, known)}")
+    said = {key: getattr(generator.train, key) for key in ("max_steps", "batch_size", "learning_rate")}
+    trained = {key: value for key, value in said.items() if value is not None and key in known}
+    try:
+        return dataclasses.replace(module.PRESETS[preset], **generator.options, **trained)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"generate {generator.name}: {error}") from error
+
+
+def _near(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f" The nearest is {near[0]}." if near else f" It has {', '.join(sorted(known))}."
+
+
+def _form(config: Config, generator: Generate, options: Any, attempt: int) -> Form:
+    """How the model of an attempt is built: after a collapse with the next loss, where it has a choice of them."""
+    fields, shape = dataclasses.asdict(options), config.recipe.image
+    if attempt and "loss" in fields:
+        others = [loss for loss in LOSSES if loss != fields["loss"]]
+        fields["loss"] = others[(attempt - 1) % len(others)]
+    labels = list(config.recipe.labels)
+    return Form(
+        generator.model, fields, shape.channels, shape.height, shape.width, labels, shape.encoding, shape.jpeg_quality
+    )

@@ -1,0 +1,194 @@
+"""RAY entry: actors of `Sampler` make the planned rows, shard by shard, into staged Parquet.
+
+A shard's name, rows and bytes follow from plan and checkpoint. So an actor that dies has its shard made again, a
+restarted command keeps the shards that are whole, and the number of actors changes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+import ray
+
+from conf import Config, runs
+from conf.errors import StageError
+from conf.progress import Bar, progress
+from conf.runs import StageResult
+from conf.schema import Generate
+from synth.cluster import Cluster
+from synth.encode import counts, read_rows, to_codes
+from synth.plan import Shard, rows_per_label, shards
+from synth.sampler import Sampler, row_id_of
+from udfs import records
+
+MAX_RESTARTS = 4  # of an actor, and tries of a shard: more is not bad luck
+QUEUE = 2  # shards that an actor has before it: the next is there when one is done
+REPEATED = ["row_origin", "row_split", "row_label_source", "label"]  # columns of few values
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What became of one shard."""
+
+    rows: int
+    hash_sum: int
+    per_label: dict[str, int]
+
+
+def run(cluster: Cluster, config: Config, part: str) -> StageResult:
+    """Make the rows that the plan of the generator `part` asks for."""
+    place = runs.locate(config, "sample", part)
+    trained = place.inputs[f"train.{part}"]
+    generator = next(each for each in config.recipe.generate if each.name == part)
+    rows = read_rows(f"{runs.real_in(place).folder}/rows/row_split=train", ["label"])
+    plan = rows_per_label(generator.rows, counts(to_codes(rows, config.recipe.labels), config.recipe.labels))
+    wanted = shards(plan, config.runtime.sample.shard_rows)
+    folder = f"{place.folder}/rows"
+    _clear(folder, keep=set() if runs.done_at(place.folder) else {shard.name for shard in wanted})
+    with progress(f"sample {part}", sum(plan.values()), "rows") as bar:
+        staged = _staged(wanted, f"{trained.folder}/checkpoint", folder, config, generator, bar)
+    _clear(folder, keep={shard.name for shard in wanted})
+    return _result(plan, staged)
+
+
+def _result(plan: dict[str, int], staged: list[Staged]) -> StageResult:
+    """The counts, which must be those that were planned."""
+    per_label = {label: sum(each.per_label.get(label, 0) for each in staged) for label in plan}
+    planned, made = sum(plan.values()), sum(each.rows for each in staged)
+    if per_label != plan:
+        raise StageError(f"sample: {planned} rows were planned and {made} staged: {plan} against {per_label}.")
+    digest = runs.digest(made, sum(each.hash_sum for each in staged))
+    return StageResult({"planned": planned, "staged": made, "per_label": per_label}, {"rows": digest})
+
+
+def _staged(
+    wanted: list[Shard], checkpoint: str, folder: str, config: Config, generator: Generate, bar: Bar
+) -> list[Staged]:
+    """Have actors make all shards; each always has one in work and one waiting."""
+    actors = _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator.temperature)
+    waiting, found = deque(wanted), []
+    running: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
+    patience = 1
+    for actor in actors * QUEUE:
+        _give(actor, waiting, running, folder)
+    while running:
+        ready, _ = ray.wait(list(running), timeout=config.runtime.sample.timeout_s)
+        if not ready:
+            patience = _wake(patience, [actor for actor, _ in running.values()])
+            if patience < 0:
+                raise StageError(_stuck([shard for _, shard in running.values()], config.runtime.sample.timeout_s))
+            continue
+        actor, shard = running.pop(ready[0])
+        found.append(_answer(ready[0], shard))
+        bar.advance(found[-1].rows)
+        _give(actor, waiting, running, folder)
+    for actor in actors:
+        ray.kill(actor)
+    return found
+
+
+def _actors(number: int, config: Config, checkpoint: str, temperature: float) -> list[Any]:
+    """Actors that load the checkpoint themselves; each has a core, or its share of one where there are fewer."""
+    cores = float(ray.cluster_resources().get("CPU", 1.0))
+    on_gpu = config.runtime.train.device == "gpu"
+    options = {"num_cpus": min(1.0, cores / max(number, 1)), "num_gpus": 1 if on_gpu else 0}
+    kind = ray.remote(Maker).options(max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS, **options)
+    return [kind.remote(checkpoint, temperature, "cuda" if on_gpu else "cpu") for _ in range(number)]
+
+
+def _give(actor: Any, waiting: deque[Shard], running: dict[Any, tuple[Any, Shard]], folder: str) -> None:
+    if waiting:
+        shard = waiting.popleft()
+        running[actor.make.remote(shard, folder)] = (actor, shard)
+
+
+def _answer(ready: Any, shard: Shard) -> Staged:
+    """The actor's answer. Raises StageError naming the shard."""
+    try:
+        return ray.get(ready)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        raise (cause if isinstance(cause, StageError) else StageError(f"{shard.name}: {cause!r}")) from error
+    except ray.exceptions.RayError as error:
+        raise StageError(
+            f"{shard.name} was lost with its actor {MAX_RESTARTS + 1} times: {type(error).__name__}."
+        ) from error
+
+
+def _wake(patience: int, actors: list[Any]) -> int:
+    """Restart actors that gave no answer in time, where there is patience left; their shards are tried again."""
+    if patience > 0:
+        for actor in {actor._actor_id: actor for actor in actors}.values():
+            ray.kill(actor, no_restart=False)
+    return patience - 1
+
+
+def _stuck(left: list[Shard], timeout_s: int) -> str:
+    names = ", ".join(shard.name for shard in left[:4])
+    return (
+        f"sample: no shard for {timeout_s} s; waiting for {names}. Raise sample.timeout_s, or lower sample.shard_rows."
+    )
+
+
+class Maker:
+    """The actor: one sampler, shard after shard."""
+
+    def __init__(self, checkpoint: str, temperature: float, device: str) -> None:
+        self._sampler = Sampler(checkpoint, temperature, device=device)
+
+    def make(self, shard: Shard, folder: str) -> Staged:
+        """Make a shard, or keep it where it is whole."""
+        table = self._kept(shard, folder)
+        if table is None:
+            pieces = [self._sampler(piece.label, piece.start, piece.stop) for piece in shard.pieces]
+            table = pa.concat_tables(pieces)
+            runs.write_bytes(folder, shard.name, as_parquet(table))
+        hashes = table.column("row_hash").to_pylist()
+        per_label: dict[str, int] = {}
+        for piece in shard.pieces:
+            per_label[piece.label] = per_label.get(piece.label, 0) + piece.stop - piece.start
+        return Staged(table.num_rows, sum(int(each, 16) for each in hashes) % runs.HASH_MODULUS, per_label)
+
+    def _kept(self, shard: Shard, folder: str) -> pa.Table | None:
+        """A shard made before, if it holds the rows that it should, hashes included."""
+        system, path = runs.filesystem(f"{folder}/{shard.name}")
+        if system.get_file_info(path).type != pafs.FileType.File:
+            return None
+        try:
+            with system.open_input_file(path) as file:
+                table = pq.ParquetFile(file).read()
+        except (pa.ArrowException, OSError):
+            return None
+        maker = self._sampler.maker
+        ids = [row_id_of(maker, each.label, index) for each in shard.pieces for index in range(each.start, each.stop)]
+        if not table.schema.equals(records.image_schema()) or table.column("row_id").to_pylist() != ids:
+            return None
+        return table if records.row_hashes(table).equals(table.column("row_hash").combine_chunks()) else None
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file: the same for the same rows."""
+    sink = io.BytesIO()
+    pq.write_table(table.combine_chunks(), sink, compression="zstd", use_dictionary=REPEATED)
+    return sink.getvalue()
+
+
+def _clear(folder: str, keep: set[str]) -> None:
+    """Delete files that are not of the plan: of a plan before, or drafts of a killed actor."""
+    system, path = runs.filesystem(folder)
+    for info in system.get_file_info(pafs.FileSelector(path, allow_not_found=True)):
+        if info.base_name not in keep and info.type == pafs.FileType.File:
+            system.delete_file(info.path)
+
+
+if __name__ == "__main__":
+    from conf.door import main
+    from synth.cluster import start
+
+    main("sample", start, run)

@@ -1,0 +1,165 @@
+"""What a training worker does: read the rows, go on from the newest good state, fit; the first worker writes.
+
+Torch only: Ray Train runs it on its workers, a test in its own process. States lie in `<folder>/state/<number>`,
+each with a manifest, so that a kill at any moment leaves one that is whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from typing import Any
+
+import pyarrow.fs as pafs
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from conf import runs
+from conf.errors import StageError
+from synth import checkpoint
+from synth.encode import counts, in_random_order, read_rows, to_bytes_tensor, to_codes, to_images
+from synth.fit import Event, Fitted, Rows, State, Team, fit
+from synth.job import Job
+from synth.sampler import build
+from udfs import image
+
+STATE_EVERY_S = 10.0  # and every `checkpoint_every` steps: so much work at most is done again after a kill
+STATES_KEPT = 2
+TOLD_EVERY_S = 1.0
+
+
+def work(told: dict[str, Any]) -> None:
+    """What each worker does: read the rows, go on from the newest good state, fit; the first worker writes."""
+    job: Job = told["job"]
+    runtime = job.config.runtime.train
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic
+    team = Team()
+    with Watchdog(runtime.timeout_s if runtime.workers else 0) as watchdog:
+        resume, notes = _newest_state(job.folder)
+        scribe = Scribe(job, runtime.checkpoint_every, notes) if team.rank == 0 else None
+
+        def heard(event: Event) -> None:
+            watchdog.beat()
+            if scribe:
+                scribe.hear(event)
+
+        try:
+            rows = train_rows(job)
+            fitted = fit(
+                lambda attempt: build(job.forms[attempt]),
+                rows,
+                settings=job.settings,
+                resume=resume,
+                report=heard,
+                wrap=parallel,
+            )
+        except StageError as error:  # the same again however often it is tried
+            if team.rank == 0:
+                runs.write_json(job.folder, "fitted.json", {"error": str(error)})
+            return
+        if scribe:
+            scribe.finish(fitted, rows)
+
+
+def parallel(module: nn.Module) -> nn.Module:
+    """A phase's module under data parallelism, where there is more than one worker and it has something to train."""
+    if Team().size == 1 or not any(parameter.requires_grad for parameter in module.parameters()):
+        return module
+    return DistributedDataParallel(module, broadcast_buffers=False)
+
+
+def train_rows(job: Job) -> Rows:
+    """All train rows, in an order that says nothing of them. Raises StageError for a label without any."""
+    recipe = job.config.recipe
+    table = in_random_order(read_rows(job.rows_folder, ["label", "image"]))
+    codes = to_codes(table, recipe.labels)
+    empty = [label for label, count in counts(codes, recipe.labels).items() if count == 0]
+    if empty:
+        raise StageError(f"there are no train rows of {empty[0]!r}: a generator needs at least one row of each label.")
+    return Rows(to_bytes_tensor(to_images(table, recipe.image)), torch.from_numpy(codes))
+
+
+class Watchdog:
+    """Ends the process when no step was made in time, so that Ray Train starts the workers again."""
+
+    def __init__(self, timeout_s: float) -> None:
+        """Watch from `with` on; 0 watches nothing."""
+        self._timeout_s, self._last, self._over = timeout_s, time.monotonic(), threading.Event()
+
+    def beat(self) -> None:
+        """Say that a step was made."""
+        self._last = time.monotonic()
+
+    def __enter__(self) -> Watchdog:
+        if self._timeout_s:
+            threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def _watch(self) -> None:
+        while not self._over.wait(min(1.0, self._timeout_s / 4)):
+            if time.monotonic() - self._last > self._timeout_s:
+                os._exit(17)
+
+
+class Scribe:
+    """What the first worker writes: states, progress, grids, and in the end the checkpoint."""
+
+    def __init__(self, job: Job, state_every: int, notes: list[str]) -> None:
+        self.job, self.state_every, self.notes = job, state_every, notes
+        self.number = max([number for number, _ in _states(job.folder)], default=0)
+        self.events_since = 0
+        self.saved_at = self.told_at = time.monotonic()
+
+    def hear(self, event: Event) -> None:
+        """Note an event: progress once a second, a state when it is time, a grid where there is one."""
+        now = time.monotonic()
+        self.events_since += 1
+        if event.grid is not None and event.record is not None:
+            (png,) = image.encode(event.grid[None], encoding="png")
+            runs.write_bytes(self.job.folder, f"grid-{event.record['step']:06d}.png", png)
+        if now - self.told_at >= TOLD_EVERY_S:
+            runs.write_json(f"{self.job.folder}/state", "progress.json", {"step": event.step, "notes": self.notes})
+            self.told_at = now
+        if self.events_since >= self.state_every or now - self.saved_at >= STATE_EVERY_S:
+            self._save(event.state())
+            self.events_since, self.saved_at = 0, time.monotonic()
+
+    def _save(self, state: State) -> None:
+        """Write the next state, then drop all but the newest ones."""
+        self.number += 1
+        folder = f"{self.job.folder}/state/{self.number:08d}"
+        checkpoint.save(folder, state.tensors, {"meta": state.meta}, finite=False)
+        system, _ = runs.filesystem(folder)
+        for _, old in _states(self.job.folder)[STATES_KEPT:]:
+            system.delete_dir(runs.filesystem(old)[1])
+
+    def finish(self, fitted: Fitted, rows: Rows) -> None:
+        """Write checkpoint and history; fitted.json, which says that all is there, comes last."""
+        folder, notes = self.job.folder, [*self.notes, *fitted.notes]
+        form = dataclasses.asdict(self.job.forms[fitted.facts.get("attempt", 0)])
+        per_label = counts(rows.labels.cpu().numpy(), self.job.config.recipe.labels)
+        about = {"generator": self.job.name, "facts": fitted.facts, "notes": notes, "rows": per_label}
+        name = checkpoint.save(f"{folder}/checkpoint", fitted.model.state_dict(), {"decode": form, "about": about})
+        runs.write_json(folder, "history.json", fitted.history)
+        told = {"rows": len(rows.labels), "per_label": per_label, **fitted.facts}
+        runs.write_json(folder, "fitted.json", {"checkpoint": name, "counts": told, "notes": notes})
+
+
+def _states(folder: str) -> list[tuple[int, str]]:
+    """Numbers and folders of the states that were written, newest first."""
+    system, path = runs.filesystem(f"{folder}/state")
+    infos = system.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+    names = [info.base_name for info in infos if info.type == pafs.FileType.Directory and info.base_name.isdigit()]
+    return [(int(name), f"{folder}/state/{name}") for name in sorted(names, reverse=True)]
+
+
+def _newest_state(folder: str) -> tuple[State | None, list[str]]:
+    """The newest state that is whole, and what there is to say of those that are not."""
+    loaded, notes = checkpoint.newest_good([each for _, each in _states(folder)], finite=False)
+    return (State(loaded.tensors, loaded.card["meta"]) if loaded else None), notes
