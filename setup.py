@@ -28,6 +28,8 @@ ROWS = [
     "scipy==1.17.1",
 ]
 COMMAND = [
+    "Jinja2==3.1.6",
+    "MarkupSafe==3.0.4",
     "matplotlib==3.11.2",
     "pydantic==2.14.3",
     "PyYAML==6.0.3",

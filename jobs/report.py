@@ -32,6 +32,7 @@ PER_STRIP = (8, 6, 4, 2, 1)  # pictures a strip, fewer where the page would be t
 SHOWN_REASONS = 12
 SHOWN_GRIDS = 5
 PAIRS_CLOSEST, PAIRS_PER_MAKER = 8, 1
+SHORT_ARMS = {"augmented": "+ augmented", "all": "+ generated", "synthetic": "generated alone"}
 REPORT, METRICS = "report.html", "metrics.json"
 
 
@@ -111,7 +112,7 @@ def tiles(config: Config, told_facts: dict[str, Any], dones: Mapping[str, Done])
     made = train_counts(config, dones)
     sums = {origin: sum(made.get(origin, {}).values()) for origin in ORIGINS}
     refused = sum(sum(row["refused"].values()) for row in told_facts["stages"])
-    best = max((row for row in told_facts["gain"] if row["cut"] is not None and row["arm"] != "synthetic"), key=lambda row: row["cut"], default=None)
+    best = _judged(told_facts, told_facts["headline"].get("judge"))
     found = [
         (f"{sums['real']:,}", "real train rows", "what there was to learn from"),
         (f"{sum(sums.values()):,}", "train rows now", f"{sums['augmented']:,} augmented, {sums['synthetic']:,} generated"),
@@ -119,8 +120,15 @@ def tiles(config: Config, told_facts: dict[str, Any], dones: Mapping[str, Done])
     ]
     if best:
         low, high = best["interval"]
-        found.insert(2, (_percent(best["cut"], True), "error cut", f"{best['judge']}, {ARMS[best['arm']]}; {100 * low:+.0f} to {100 * high:+.0f} %"))
+        more = f"{best['judge']}, {ARMS[best['arm']]}; interval {100 * low:.0f} to {100 * high:.0f} %"
+        found.insert(2, (_percent(abs(best["cut"])), f"{'fewer' if best['cut'] >= 0 else 'more'} errors on test", more))
     return found
+
+
+def _judged(told_facts: dict[str, Any], judge: str | None) -> dict[str, Any] | None:
+    """The line of the gain table for the whole grown set, by the headline's judge or the first one."""
+    lines = [row for row in told_facts["gain"] if row["cut"] is not None and row["arm"] != "synthetic"]
+    return next((row for wanted in (judge, None) for arm in ("all", "augmented") for row in lines if row["arm"] == arm and wanted in (None, row["judge"])), None)
 
 
 def train_counts(config: Config, dones: Mapping[str, Done]) -> dict[str, dict[str, int]]:
@@ -137,15 +145,15 @@ def _real(dones: Mapping[str, Done]) -> str:
 
 def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> dict[str, Any]:
     """The page's charts by name; None where there is nothing to draw."""
-    gains = [(f"{row['judge']}: {ARMS[row['arm']]}", row["arm"], row["cut"], *row["interval"]) for row in told_facts["gain"] if row["cut"] is not None]
+    gains = [(row["judge"], row["arm"], row["cut"], *row["interval"]) for row in told_facts["gain"] if row["cut"] is not None]
     headline = told_facts["headline"]
     judge = headline.get("judge") if headline.get("judge") in told_facts["curve"] else next(iter(told_facts["curve"]), None)
     found = told_facts["curve"].get(judge)
-    grown = next((row["error"] for row in told_facts["gain"] if row["judge"] == judge and row["arm"] in ("all", "augmented")), None)
-    grown = next((row["error"] for row in told_facts["gain"] if row["judge"] == judge and row["arm"] == "all"), grown)
+    best = _judged(told_facts, judge)
+    grown = best["error"] if best and best["judge"] == judge else None
     counts = train_counts(config, dones)
     return {
-        "gain": figures.forest(gains) if gains else None,
+        "gain": figures.forest(gains, SHORT_ARMS) if gains else None,
         "curve": figures.curve(found["rows"], found["error"], grown, headline) if found and found["rows"] else None,
         "curve_judge": judge,
         "classes": figures.class_counts(counts, _most_changed(config.recipe.labels, counts)),

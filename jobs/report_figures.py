@@ -66,19 +66,30 @@ def _svg(figure: Figure, title: str) -> Markup:
     return Markup(text.replace("<svg", str(label), 1))  # noqa: S704 - matplotlib escapes what it writes
 
 
-def forest(gains: Sequence[tuple[str, str, float, float, float]]) -> Markup:
-    """Error cut with its interval, one line each: (name, arm, cut, low, high), as shares."""
+def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[str, str]) -> Markup:
+    """Cut of the error with its interval, a group of lines for each judge: (judge, arm, cut, low, high), as shares."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(0.7 + 0.3 * len(gains))
-        for place, (_, arm, cut, low, high) in enumerate(gains):
-            axes.plot([100 * low, 100 * high], [place, place], color=COLOURS.get(arm, ALL), linewidth=2.4, solid_capstyle="round")
-            axes.plot([100 * cut], [place], "o", color=COLOURS.get(arm, ALL), markersize=6)
+        judges = list(dict.fromkeys(judge for judge, *_ in gains))
+        figure, axes = _figure(0.9 + 0.55 * len(judges))
+        for number, arm in enumerate(arms):
+            some = [(judges.index(judge) + 0.22 * (number - 1), cut, low, high) for judge, a, cut, low, high in gains if a == arm]
+            if not some:
+                continue
+            places, cuts, lows, highs = (np.array(each) for each in zip(*some, strict=True))
+            colour = COLOURS.get(arm, ALL)
+            axes.hlines(places, 100 * lows, 100 * highs, color=colour, linewidth=2.6)
+            axes.plot(100 * cuts, places, "o", color=colour, markersize=5.5, label=arms[arm])
         axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(gains)), [name for name, *_ in gains])
-        axes.set_ylim(len(gains) - 0.4, -0.6)
-        axes.set_xlabel("cut of the error on real test rows, %   (left of 0: harm)")
+        axes.set_yticks(range(len(judges)), judges)
+        axes.set_ylim(len(judges) - 0.5, -0.5)
+        axes.set_xlabel("cut of the error, % (below 0: harm)")
         axes.grid(axis="x")
+        _legend_above(axes)
         return _svg(figure, "Cut of the judges' error, with intervals")
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, handlelength=1, columnspacing=1.2, borderaxespad=0.2)
 
 
 def curve(rows: Sequence[int], errors: Sequence[Sequence[float]], grown: float | None, headline: Mapping[str, Any]) -> Markup:
@@ -119,7 +130,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str])
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlabel("train rows")
         axes.grid(axis="x")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, handlelength=1, columnspacing=1)
+        _legend_above(axes)
         return _svg(figure, "Train rows of each class by origin")
 
 
