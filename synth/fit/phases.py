@@ -35,7 +35,7 @@ from synth.models import Phase
 
 GUARD_EVERY = 25  # steps between two looks at whether all is finite; at most these are lost by going back
 MAX_ROLLBACKS = 3
-WARM_UP = 0.25  # share of the steps before variety counts: every generator begins with little
+WARM_UP = 0.35  # share of the steps before variety counts: every generator begins with little
 MIN_VARIETY = 0.6  # of the real rows': below this a generator has collapsed
 COLLAPSED_CHECKS = 2  # in a row
 
@@ -260,6 +260,7 @@ class PhasesFit:
         self.course = Course(
             attempt=course.attempt + 1,
             rate=course.rate / 2,
+            rollbacks=course.rollbacks,
             best=course.best,
             best_at=course.best_at,
             history=course.history,
@@ -313,10 +314,10 @@ class PhasesFit:
     def restore(self, state: State) -> None:
         """Go to a state, in place: optimisers and parallel wrappers stay what they are."""
         meta = copy.deepcopy(state.meta)
-        self.summed = meta.pop("summed")
+        summed = meta.pop("summed")
         if meta["attempt"] != self.course.attempt:
             self._begin(meta["attempt"])
-        self.course = Course(**meta)
+        self.course, self.summed = Course(**meta), summed
         part = functools.partial(_part, state.tensors, self.settings.device)
         with torch.no_grad():
             for name, tensor in self._live().items():

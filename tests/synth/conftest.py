@@ -1,0 +1,86 @@
+"""What the tests of generators share: real digits as tensors, and a tiny adversarial model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+from synth.fit import Rows
+from synth.models import Batch, Phase
+
+
+class Tiny(nn.Module):
+    """A conditional GAN of two small nets, with BatchNorm so that buffers count too."""
+
+    noise_width = 8
+    balanced = True
+    average_decay = 0.9
+
+    def __init__(self, learning_rate: float = 1e-3) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.generator = nn.Sequential(nn.Linear(18, 48), nn.BatchNorm1d(48), nn.ReLU(), nn.Linear(48, 64))
+        self.critic = nn.Sequential(nn.Linear(74, 48), nn.Dropout(0.1), nn.LeakyReLU(0.2), nn.Linear(48, 1))
+
+    def sample(self, noise: Tensor, condition: Tensor, temperature: float = 1.0) -> Tensor:
+        known = nn.functional.one_hot(condition, 10).float()
+        return torch.tanh(self.generator(torch.cat([noise * temperature, known], 1))).view(-1, 1, 8, 8)
+
+    def score(self, images: Tensor, condition: Tensor) -> Tensor:
+        return self.critic(torch.cat([images.flatten(1), nn.functional.one_hot(condition, 10).float()], 1))
+
+    def phases(self) -> list[Phase]:
+        betas = (0.0, 0.99)
+        return [
+            Phase("critic", CriticPhase(self), self.learning_rate, betas, repeats=2),
+            Phase("generator", GeneratorPhase(self), self.learning_rate, betas, decay=0.3),
+        ]
+
+
+class CriticPhase(nn.Module):
+    def __init__(self, model: Tiny) -> None:
+        super().__init__()
+        self.critic, self._others = model.critic, [model]
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        model = self._others[0]
+        with torch.no_grad():
+            made = model.sample(torch.randn(len(batch["label"]), 8), batch["label"])
+        real, false = model.score(batch["image"], batch["label"]), model.score(made, batch["label"])
+        return {"loss": torch.relu(1 - real).mean() + torch.relu(1 + false).mean(), "real": real.mean()}
+
+
+class GeneratorPhase(nn.Module):
+    def __init__(self, model: Tiny) -> None:
+        super().__init__()
+        self.generator, self._others = model.generator, [model]
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        model = self._others[0]
+        made = model.sample(torch.randn(len(batch["label"]), 8), batch["label"])
+        return {"loss": -model.score(made, batch["label"]).mean()}
+
+
+@pytest.fixture
+def tiny() -> type[Tiny]:
+    """The tiny model's class."""
+    return Tiny
+
+
+@pytest.fixture(scope="session")
+def digits() -> Callable[[int], Rows]:
+    """`digits(n)`: n real digits in a fixed random order."""
+    data = load_digits()
+    images = (data.images * (255 / 16)).round().astype(np.uint8)[:, None]
+    order = np.random.default_rng(0).permutation(len(images))
+
+    def first(count: int) -> Rows:
+        chosen = order[:count]
+        return Rows(torch.from_numpy(images[chosen]), torch.from_numpy(data.target[chosen]).long())
+
+    return first
