@@ -1,0 +1,46 @@
+"""Readers of real data, one module each: `pieces` lists what there is on the driver, `read` reads one piece on a worker.
+
+A piece is a small dict of plain values (`bytes` says how much it will read); a million files are pieces of some hundred files each.
+`pieces` raises RecipeError for what a person must mend (a wrong header, a missing column), before anything is written. What is wrong
+with one record is carried as data: a `Record` with a reason. No reader knows of Spark; delta alone reads through it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from types import ModuleType
+
+from conf import Config, runs
+from conf.schema import Source
+from jobs.readers.record import Piece, Reading, Record
+
+__all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
+
+
+def reading(config: Config, source: Source) -> Reading:
+    """What a reader needs to know of the recipe; small, so that it travels to the workers."""
+    form = config.recipe.image
+    return Reading(
+        origin=config.origin,
+        source=source,
+        locations=runs.locations(config, source),
+        labels=tuple(config.recipe.labels),
+        masks=form.masks,
+        boxes=form.boxes,
+    )
+
+
+def pieces(task: Reading) -> list[Piece]:
+    """Everything the source consists of, in pieces; on the driver. Raises RecipeError naming file, expected and found."""
+    return list(_module(task).pieces(task))
+
+
+def read(task: Reading, piece: Piece) -> Iterator[Record]:
+    """The records of one piece; on a worker."""
+    records: Iterator[Record] = _module(task).read(task, piece)
+    return records
+
+
+def _module(task: Reading) -> ModuleType:
+    return importlib.import_module(f"jobs.readers.{task.source.reader}")
