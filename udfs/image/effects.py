@@ -1,0 +1,118 @@
+"""Steps that do what lenses, codecs and the night do to pictures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.image.canvas import Stack, pixels, repainted
+from udfs.image.colour import adjust_saturation
+from udfs.image.geometry import drawn
+from udfs.image.noise import add_noise, window_starts
+from udfs.image.values import Amount, Floats, Images, Probability, ShareAmount, Within
+from udfs.rng import RowRandom
+
+REVISION = 1
+Sigma = Annotated[Amount, Within(0, 100)]
+Quality = Annotated[Amount, Within(1, 100)]
+Strength = Annotated[Amount, Within(0, 10)]
+
+_SHARPEN_SIGMA = 1.0
+_NIGHT_TINT = np.array([0.62, 0.78, 1.0])  # moonlight seen by eyes that have turned to rods: red goes first
+_NIGHT_LIGHT = 0.22  # what is left of middle grey
+_NIGHT_COLOUR = 0.35  # what is left of the colours
+_NIGHT_NOISE = 4.0  # levels
+_LAMP_LEVEL = 235  # brighter than this by day is taken for a lamp by night
+_LAMP_GLOW = 0.02  # of the shorter side
+
+
+def gaussian_blur(images: Images, *, sigma_px: Floats) -> Images:
+    """Each image through a Gaussian of its own width; the picture is mirrored at its edge."""
+    out = images.copy()
+    for image, target, sigma in zip(images, out, sigma_px.tolist(), strict=True):
+        if sigma > 0.01:
+            _into(target, cv2.GaussianBlur(image, (0, 0), sigma))
+    return out
+
+
+def _into(target: Images, image: NDArray[np.uint8]) -> None:
+    """OpenCV drops the channel axis of grey pictures; put it back."""
+    target[...] = image.reshape(target.shape)
+
+
+def blur(random: RowRandom, images: Stack, *, sigma_px: Sigma = (0.3, 1.2), p: Probability = 1.0) -> Stack:
+    """Blur by a Gaussian of standard deviation `sigma_px`."""
+    where = random.bernoulli(p)
+    return repainted(images, where, gaussian_blur, sigma_px=drawn(random, sigma_px))
+
+
+def unsharp_mask(images: Images, *, amount: Floats) -> Images:
+    """Each image plus `amount` times what a blur of one pixel takes from it."""
+    out = np.empty_like(images)
+    for image, target, much in zip(images, out, amount.tolist(), strict=True):
+        soft = cv2.GaussianBlur(image, (0, 0), _SHARPEN_SIGMA).reshape(image.shape)
+        _into(target, cv2.addWeighted(image, 1 + much, soft, -much, 0))
+    return out
+
+
+def sharpen(random: RowRandom, images: Stack, *, amount: Strength = (0.2, 1.0), p: Probability = 1.0) -> Stack:
+    """Sharpen by an unsharp mask."""
+    where = random.bernoulli(p)
+    return repainted(images, where, unsharp_mask, amount=drawn(random, amount))
+
+
+def through_jpeg(images: Images, *, quality: Floats) -> Images:
+    """Each image as a JPEG of its own `quality` (1 to 100) gives it back."""
+    out = np.empty_like(images)
+    grey = images.shape[3] == 1
+    for image, target, how in zip(images, out, np.rint(quality).astype(int).tolist(), strict=True):
+        plain = image if grey else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, how])
+        _into(target, cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB))
+    return out
+
+
+def jpeg_compression(
+    random: RowRandom, images: Stack, *, quality: Quality = (40.0, 90.0), p: Probability = 1.0
+) -> Stack:
+    """Add the blocks and ringing of a JPEG of this `quality`."""
+    where = random.bernoulli(p)
+    return repainted(images, where, through_jpeg, quality=drawn(random, quality))
+
+
+def night(images: Images, *, strength: Floats, starts: NDArray[np.int64]) -> Images:
+    """Each image as by night, `strength` of the way: dark, blue and pale, lamps glowing, the sensor noisy."""
+    dark = adjust_saturation(images, factor=1 - (1 - _NIGHT_COLOUR) * strength)
+    out = np.empty_like(images)
+    for day, image, target, much in zip(images, dark, out, strength.tolist(), strict=True):
+        _into(target, _nightfall(day, image, much))
+    return add_noise(out, std=_NIGHT_NOISE * strength, starts=starts)
+
+
+def _nightfall(day: NDArray[np.uint8], image: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+    """One image: a curve that presses the middle and keeps the lights, a tint per channel, and the lamps' glow."""
+    channels = image.shape[2]
+    light = np.linspace(0.0, 1.0, 256)[:, None]
+    tint = _NIGHT_TINT if channels == 3 else np.ones(1)
+    by_night = light**1.6 * (_NIGHT_LIGHT + (1 - _NIGHT_LIGHT) * light**4) * tint
+    table = np.rint(255 * ((1 - strength) * light + strength * by_night)).astype(np.uint8)
+    out = cv2.LUT(image, np.ascontiguousarray(table)[None]).reshape(image.shape)
+    lamps = np.maximum(day.min(axis=2).astype(np.int16) - _LAMP_LEVEL, 0).astype(np.float32) * (strength * 6.0)
+    if not lamps.any():
+        return out
+    glow = cv2.GaussianBlur(lamps, (0, 0), max(_LAMP_GLOW * min(image.shape[:2]), 0.8))
+    warm = np.array([1.0, 0.85, 0.6], np.float32) if channels == 3 else np.ones(1, np.float32)
+    return np.clip(np.rint(out + glow[..., None] * warm), 0, 255).astype(np.uint8)
+
+
+def day_to_night(
+    random: RowRandom, images: Stack, *, strength: ShareAmount = (0.6, 1.0), p: Probability = 1.0
+) -> Stack:
+    """Turn day into night: dark, blue, pale, noisy, with glowing lamps."""
+    where = random.bernoulli(p)
+    stack, plain = pixels(images)
+    starts = window_starts(random, plain[0].size if len(plain) else 1)
+    return repainted(stack, where, night, strength=drawn(random, strength), starts=starts)

@@ -1,0 +1,107 @@
+"""Steps that hide parts of a picture. Masks and boxes stay: what is hidden is still there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.image.canvas import Stack, repainted, size_of
+from udfs.image.noise import window_starts, windows_at, word_table
+from udfs.image.values import FactorSpan, Flags, Floats, Images, Level, Probability, ShareSpan, Within
+from udfs.rng import RowRandom
+
+REVISION = 1
+Count = Annotated[int, Within(1, 64)]
+_NOISE_VALUES = 4096
+
+
+def rectangles(height: int, width: int, boxes: Floats) -> Flags:
+    """bool[N, H, W]: pixels whose centres lie in any of each row's boxes (N, K, 4: x0, y0, x1, y1)."""
+    x, y = np.arange(width), np.arange(height)
+    across = (x >= boxes[:, :, 0, None]) & (x < boxes[:, :, 2, None])  # (N, K, W)
+    down = (y >= boxes[:, :, 1, None]) & (y < boxes[:, :, 3, None])  # (N, K, H)
+    inside = np.zeros((len(boxes), height, width), bool)
+    for k in range(boxes.shape[1]):
+        inside |= down[:, k, :, None] & across[:, k, None, :]
+    return inside
+
+
+def fill_boxes(images: Images, *, boxes: Floats, fill: NDArray[np.uint8]) -> Images:
+    """Set each row's boxes to its `fill` level."""
+    inside = rectangles(images.shape[1], images.shape[2], boxes)[..., None]
+    return np.where(inside, fill[:, None, None, None], images)
+
+
+def cutout(
+    random: RowRandom,
+    images: Stack,
+    *,
+    count: Count = 1,
+    size_fraction: ShareSpan = (0.15, 0.35),
+    fill: Level = 0,
+    p: Probability = 1.0,
+) -> Stack:
+    """Fill `count` squares anywhere, also half over the edge; sides are fractions of the shorter side (DeVries and Taylor 2017)."""
+    height, width = size_of(images)
+    where = random.bernoulli(p)
+    half = random.uniform(*size_fraction, (count,)) * min(height, width) / 2
+    x, y = random.uniform(-0.5, width - 0.5, (count,)), random.uniform(-0.5, height - 0.5, (count,))
+    boxes = np.stack([x - half, y - half, x + half, y + half], axis=-1)
+    return repainted(images, where, fill_boxes, boxes=boxes, fill=np.full(len(random), fill, np.uint8))
+
+
+def fill_grid(images: Images, *, period_px: Floats, x0: Floats, y0: Floats, kept: Floats, fill: Floats) -> Images:
+    """Set squares on a grid of `period_px` to `fill`; along each axis a share `kept` of the period stays."""
+    y, x = np.arange(images.shape[1])[None, :], np.arange(images.shape[2])[None, :]
+    across = np.mod(x - x0[:, None], period_px[:, None]) >= (kept * period_px)[:, None]
+    down = np.mod(y - y0[:, None], period_px[:, None]) >= (kept * period_px)[:, None]
+    inside = (down[:, :, None] & across[:, None, :])[..., None]
+    return np.where(inside, fill.astype(np.uint8)[:, None, None, None], images)
+
+
+def grid_mask(
+    random: RowRandom,
+    images: Stack,
+    *,
+    period_fraction: ShareSpan = (0.25, 0.5),
+    kept_share: Annotated[float, Within(0.05, 0.95)] = 0.6,
+    fill: Level = 0,
+    p: Probability = 1.0,
+) -> Stack:
+    """Fill squares on a regular grid (Chen et al. 2020); its period is a fraction of the shorter side, `kept_share` of it stays."""
+    height, width = size_of(images)
+    where = random.bernoulli(p)
+    period = np.maximum(random.uniform(*period_fraction) * min(height, width), 2.0)
+    grid = {"period_px": period, "x0": random.uniform() * period, "y0": random.uniform() * period}
+    one = np.ones(len(random))
+    return repainted(images, where, fill_grid, **grid, kept=one * kept_share, fill=one * fill)
+
+
+def fill_with_noise(images: Images, *, boxes: Floats, starts: NDArray[np.int64]) -> Images:
+    """Set each row's boxes to uniform random levels."""
+    inside = rectangles(images.shape[1], images.shape[2], boxes)[..., None]
+    words = (windows_at(word_table(), starts, _NOISE_VALUES) >> 8).astype(np.uint8)
+    each = int(np.prod(images.shape[1:]))
+    noise = np.tile(words, (1, -(-each // _NOISE_VALUES)))[:, :each].reshape(images.shape)
+    return np.where(inside, noise, images)
+
+
+def erase(
+    random: RowRandom,
+    images: Stack,
+    *,
+    area: ShareSpan = (0.02, 0.25),
+    aspect: FactorSpan = (0.3, 3.3),
+    p: Probability = 0.5,
+) -> Stack:
+    """Overwrite a rectangle with random levels (random erasing, Zhong et al. 2017); `area` is a share of the picture."""
+    height, width = size_of(images)
+    where = random.bernoulli(p)
+    share, shape = random.uniform(*area) * height * width, np.exp(random.uniform(*np.log(aspect)))
+    across, down = np.minimum(np.sqrt(share * shape), width), np.minimum(np.sqrt(share / shape), height)
+    x = random.uniform() * (width - across) - 0.5
+    y = random.uniform() * (height - down) - 0.5
+    boxes = np.stack([x, y, x + across, y + down], axis=-1)[:, None, :]
+    return repainted(images, where, fill_with_noise, boxes=boxes, starts=window_starts(random, _NOISE_VALUES))
