@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from conf import Config, runs
 from synth.fit import Rows
 from synth.models import Batch, Phase
+from udfs import records
+from udfs.image import encode
 
 
 class Tiny(nn.Module):
@@ -84,3 +90,31 @@ def digits() -> Callable[[int], Rows]:
         return Rows(torch.from_numpy(images[chosen]), torch.from_numpy(data.target[chosen]).long())
 
     return first
+
+
+@pytest.fixture
+def cleaned(digits: Callable[[int], Rows]) -> Callable[[Config, int], Config]:
+    """`cleaned(config, n)`: the marks that ingest and clean would leave, with n real digits as train rows."""
+
+    def make(config: Config, count: int) -> Config:
+        rows = digits(count)
+        images = [png for image in rows.images.numpy() for png in encode(image.transpose(1, 2, 0)[None])]
+        labels = [str(int(label)) for label in rows.labels]
+        table = pa.table({"label": labels, "image": pa.array(images, pa.binary())})
+        ids = [records.real_id("sklearn", image, place) for place, image in enumerate(images)]
+        lineage = {"row_id": ids, "row_origin": ["real"] * count, "row_split": ["train"] * count}
+        for name, values in lineage.items():
+            table = table.append_column(name, pa.array(values))
+        table = records.with_hashes(records.conform(table, records.image_schema()))
+        place = runs.locate(config, "ingest")
+        runs.finish(place, runs.StageResult({}, {"rows": f"{count}", "refused": "0"}), 0.0)
+        place = runs.locate(config, "clean")
+        folder = Path(place.folder) / "rows" / "row_split=train"
+        folder.mkdir(parents=True)
+        pq.write_table(table.slice(0, count // 2), folder / "part-0.parquet")
+        pq.write_table(table.slice(count // 2), folder / "part-1.parquet")
+        outputs = dict.fromkeys(("train", "val", "test", "reserve", "unlabelled", "refused"), f"{count}")
+        runs.finish(place, runs.StageResult({}, outputs), 0.0)
+        return config
+
+    return make
