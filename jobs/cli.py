@@ -173,6 +173,59 @@ def new(
     screen().result.print(f"./{file}: {seen.total:,} images, {len(seen.labels)} classes. Next: seedbed run ./{file}", markup=False)
 
 
+@app.command(name="list", rich_help_panel=DAILY)
+def list_(
+    kind: Annotated[str, typer.Argument(help="recipes, steps, generators, readers, runtimes or stages; all where left out.", show_default=False)] = "",
+    word: Annotated[str, typer.Argument(help="Only what has this in its name; one step alone is shown with its options.", show_default=False)] = "",
+) -> None:
+    """What there is to use, one line each."""
+    from jobs import listing
+    from jobs.terminal import screen
+
+    if kind and kind not in listing.KINDS:
+        raise RecipeError(f"seedbed list {kind}: there are {', '.join(listing.KINDS)}.")
+    out = screen().result
+    for name in [kind] if kind else listing.KINDS:
+        lines = [line for line in listing.KINDS[name]() if word in line[0]]
+        if not kind:
+            out.print(f"\n{name}", style="bold")
+        if name == "steps" and word and len(lines) == 1:
+            out.print("\n".join(listing.step_in_full(lines[0][0])), markup=False)
+            continue
+        width = max((len(line[0]) for line in lines), default=0)
+        for title, about in lines:
+            out.print(f"{title:<{width}}  {about}", markup=False, soft_wrap=not out.is_terminal)
+
+
+@app.command(rich_help_panel=DAILY)
+def show(recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = []) -> None:  # noqa: B006
+    """What RECIPE's tables hold: rows by origin, split and label, refused rows, last runs."""
+    from jobs.show import everything
+    from jobs.terminal import screen
+
+    for part in everything(_config(recipe, runtime, sets, root)):
+        screen().result.print(part)
+
+
+@app.command(rich_help_panel=DAILY)
+def doctor(
+    recipe: Annotated[str, typer.Argument(help="Look at this recipe's tables too.")] = "digits", root: Root = None, runtime: Runtime = "local"
+) -> None:
+    """Check Java, jars, versions, memory, Ray, paths and tables; say what mends what is not right."""
+    from jobs.doctor import BAD, findings
+    from jobs.terminal import screen
+
+    out, bad = screen().result, False
+    for each in findings(_config(recipe, runtime, [], root)):
+        mark, style = {"good": ("✓", "green"), "warn": ("!", "yellow")}.get(each.state, ("✗", "red"))
+        out.print(f"{mark} {each.what}: {each.found}", style=None if each.state == "good" else style, markup=False)
+        if each.mend:
+            out.print(f"    {each.mend}", markup=False)
+        bad = bad or each.state == BAD
+    if bad:
+        raise typer.Exit(FAILED)
+
+
 def _show_plan(config: Config, force: bool, only: str = "") -> None:
     """Print what would be done."""
     from jobs import pipeline, show

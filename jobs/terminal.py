@@ -40,7 +40,7 @@ def log_folder(config: Config) -> Path:
 def new_log(folder: Path, name: str) -> Path:
     """A path for this process's log in `folder`; the oldest beyond KEPT_LOGS are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)[: -KEPT_LOGS + 1]:
+    for old in sorted(folder.glob("[0-9]*.log"), key=lambda path: path.stat().st_mtime)[: -KEPT_LOGS + 1]:
         old.unlink(missing_ok=True)
     return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{os.getpid()}.log"
 

@@ -1,0 +1,109 @@
+"""What there is to use, one line each from its own docstring. Modules that would import an engine are read, not imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib.resources
+import inspect
+from collections.abc import Callable
+from typing import get_args
+
+from conf import names, parse, stages, text
+from conf.schema import IMAGE_MODELS, Source
+
+Lines = list[tuple[str, str]]
+
+
+def recipes() -> Lines:
+    """Recipes that ship with Seedbed."""
+    return [(name, _about(name, "recipes")) for name in names("recipes")]
+
+
+def runtimes() -> Lines:
+    """Where a recipe can run."""
+    return [(name, _about(name, "runtime")) for name in names("runtime")]
+
+
+def steps() -> Lines:
+    """Steps for `augment.steps` and rules for `clean.rules`."""
+    from udfs.names import listing
+
+    return listing()
+
+
+def generators() -> Lines:
+    """Generators for `generate`, with their presets."""
+    found = []
+    trees = _modules("synth", "models")
+    for name, tree in [(name, trees[name]) for name in IMAGE_MODELS if name in trees]:
+        presets = _presets(tree)
+        more = f" Presets: {', '.join(presets)}." if presets else ""
+        found.append((name, _first_line(tree) + more))
+    return found
+
+
+def readers() -> Lines:
+    """Readers for `sources`."""
+    trees = _modules("jobs", "readers")
+    return [(name, _first_line(trees[name])) for name in get_args(Source.model_fields["reader"].annotation) if name in trees]
+
+
+def stage_lines() -> Lines:
+    """The stages of a run, in order."""
+    return [(each.name, f"{each.engine if each.engine != 'none' else 'no engine'}, reads {_reads(each)}") for each in stages.STAGES]
+
+
+KINDS: dict[str, Callable[[], Lines]] = {
+    "recipes": recipes,
+    "steps": steps,
+    "generators": generators,
+    "readers": readers,
+    "runtimes": runtimes,
+    "stages": stage_lines,
+}
+
+
+def step_in_full(name: str) -> list[str]:
+    """A step's docstring and its options with their defaults."""
+    from udfs.names import resolve
+
+    function = resolve(name)
+    lines = [f"{name}: {inspect.getdoc(function) or ''}"]
+    for option in inspect.signature(function).parameters.values():
+        if option.kind is option.KEYWORD_ONLY:
+            default = "must be given" if option.default is option.empty else f"default {option.default!r}"
+            lines.append(f"  {option.name}: {default}")
+    return lines
+
+
+def _reads(each: stages.Stage) -> str:
+    sources = dict.fromkeys("every stage" if read == "*" else read.split(".")[0] for read in each.reads)
+    return ", ".join("the real rows" if source == "real" else source for source in sources) or "the sources"
+
+
+def _about(name: str, folder: str) -> str:
+    return str(parse(text(name, folder).encode(), name).get("about") or "")
+
+
+def _modules(package: str, folder: str) -> dict[str, ast.Module]:
+    """The public modules of `package/folder` by name, parsed and not imported."""
+    found = {}
+    for entry in (importlib.resources.files(package) / folder).iterdir():
+        file = entry / "__init__.py" if entry.is_dir() else entry
+        if not entry.name.startswith("_") and file.name.endswith(".py") and file.is_file():
+            found[entry.name.removesuffix(".py")] = ast.parse(file.read_text("utf-8"))
+    return found
+
+
+def _first_line(tree: ast.Module) -> str:
+    return (ast.get_docstring(tree) or "").strip().partition("\n")[0]
+
+
+def _presets(tree: ast.Module) -> list[str]:
+    """Keys of the module's PRESETS, as far as they are written out."""
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        value = getattr(node, "value", None)
+        if any(isinstance(t, ast.Name) and t.id == "PRESETS" for t in targets) and isinstance(value, ast.Dict):
+            return [key.value for key in value.keys if isinstance(key, ast.Constant)]
+    return []
