@@ -1,0 +1,48 @@
+"""What a recipe says of steps, rules and generators, checked before any engine starts.
+
+The schema knows keys; only the functions themselves know their options. What is done already was checked then, and
+is not loaded again: so an unchanged rerun stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from conf import Config, runs
+from conf.errors import RecipeError
+from conf.schema import Step
+
+
+def check_recipe(config: Config) -> None:
+    """Resolve every name and option of the stages that are not done. Raises RecipeError with file and key."""
+    todo = {each.key for each in runs.survey(config) if each.done is None}
+    recipe = config.recipe
+    if "clean" in todo and recipe.clean.rules:
+        from udfs.steps import compile_rules
+
+        _compiled(config, "clean.rules", recipe.clean.rules, compile_rules)
+    if "augment" in todo and recipe.augment:
+        from udfs.steps import compile_steps
+
+        _compiled(config, "augment.steps", recipe.augment.steps, lambda steps: compile_steps(steps,
+        form=recipe.image))
+    for place, generator in enumerate(recipe.generate):
+        if f"train.{generator.name}" in todo:
+            from synth.job import options_of
+
+            try:
+                options_of(generator)
+            except RecipeError as error:
+                raise RecipeError(f"{config.origin}, generate[{place}]: {error}") from error
+
+
+def _compiled(config: Config, where: str, steps: Sequence[Step], compiler: Callable[..., Any]) -> None:
+    """Compile a list of steps; a mistake is told with its place in the recipe."""
+    from udfs.names import StepError
+
+    try:
+        compiler(steps)
+    except StepError as error:
+        place = "" if error.place is None else f"[{error.place}]"
+        raise RecipeError(f"{config.origin}, {where}{place}: {error}") from error
