@@ -73,7 +73,7 @@ app = typer.Typer(
 
 Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file of yours.", show_default=False)]
 RecipeFlag = Annotated[str, typer.Option("--recipe", help="A shipped recipe's name or a YAML file of yours.")]
-Root = Annotated[str | None, typer.Option("--root", help="Where tables and files lie. [default: ./seedbed-data]", envvar="SEEDBED_ROOT")]
+Root = Annotated[str | None, typer.Option("--root", help="Where tables and files lie; ./seedbed-data where not said.", envvar="SEEDBED_ROOT")]
 Runtime = Annotated[str, typer.Option("--runtime", help="Where to run: a shipped runtime's name or a YAML file.")]
 Set = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Lay a value over the recipe; may be repeated.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; do nothing.")]
@@ -205,6 +205,31 @@ def show(recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Se
 
     for part in everything(_config(recipe, runtime, sets, root)):
         screen().result.print(part)
+
+
+@app.command(rich_help_panel=DAILY)
+def explain(
+    row_id: Annotated[str, typer.Argument(help="A row's id, or its first digits.", show_default=False)],
+    recipe: RecipeFlag,
+    root: Root = None,
+    runtime: Runtime = "local",
+    sets: Set = [],  # noqa: B006
+) -> None:
+    """What made a row, from what, with which drawn parameters; makes it again and compares the bytes."""
+    from jobs.explain import explain as explained
+    from jobs.terminal import screen
+
+    config = _config(recipe, runtime, sets, root)
+    found, out = explained(config, row_id), screen().result
+    row = found.row
+    confidence = f", confidence {row['row_label_confidence']:.3f}" if row.get("row_label_confidence") is not None else ""
+    out.print(f"{row['row_id']}  {row['row_origin']}, in {found.table}", markup=False, style="bold")
+    out.print(f"split {row['row_split'] or 'none'}; label {row['label']} ({row['row_label_source']}{confidence})", markup=False)
+    for line in found.lines:
+        out.print(line, markup=False)
+    out.print(found.again, markup=False, style={True: "green", False: "red"}.get(found.same, "yellow"))
+    if found.same is False:
+        raise typer.Exit(FAILED)
 
 
 @app.command(rich_help_panel=DAILY)
