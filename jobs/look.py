@@ -173,12 +173,18 @@ def _manifest(folder: Path, manifest: Path, label_column: str | None) -> Look:
     except (UnicodeDecodeError, csv.Error) as error:
         raise RecipeError(f"{manifest}: cannot be read as UTF-8 CSV ({error}).") from error
     file_column = _file_column(folder, rows, columns, manifest)
-    named = _label_column(rows, [c for c in columns if c != file_column], label_column, manifest)
+    named = _label_column(rows, [c for c in columns if c not in (file_column, "split")], label_column, manifest)
     look = Look(folder.parent, [Found("images", "image_manifest", folder.name, None, f"{folder.name}/{manifest.name}", (file_column, named))])
     kept = [row for row in rows if row.get(named)]
-    look.counts[""] = Counter(str(row[named]) for row in kept)
+    for split in sorted({_split_of(row) for row in kept}):
+        look.counts[split] = Counter(str(row[named]).strip() for row in kept if _split_of(row) == split)
     _measure_files(look, [folder / str(row[file_column]) for row in kept])
     return look
+
+
+def _split_of(row: dict[str, str]) -> str:
+    """The split that the manifest's column `split` gives a row, which the reader follows."""
+    return SPLIT_NAMES.get((row.get("split") or "").strip().lower(), "")
 
 
 def _file_column(folder: Path, rows: list[dict[str, str]], columns: list[str], manifest: Path) -> str:
