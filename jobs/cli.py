@@ -323,3 +323,7 @@ def _show_end(config: Config, screen: Screen, _: int) -> None:
 
     for line in show.ending(config):
         screen.result.print(line, markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -51,7 +51,7 @@ def headline(config: Config, told: Mapping[str, Any]) -> dict[str, Any]:
     """What evaluate put at the head of everything, or the plain fact that nothing could be measured."""
     found = told.get("headline") or {}
     text = found.get("text") or f"{config.recipe.name}: no worth could be measured (no rows were added, or there are none to test on)"
-    return {**found, "text": text}
+    return {"extrapolated": False, **found, "text": text}
 
 
 def gain_rows(told: Mapping[str, Any]) -> list[dict[str, Any]]:

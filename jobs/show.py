@@ -33,9 +33,14 @@ def plan_table(planned: Iterable[Planned]) -> Table:
     table = _table("", "stage", "", "why", "rows")
     for each in planned:
         mark, style = MARKS[each.action]
-        changes = told(each.counts) if each.action == "run" else ""
+        changes = _changes(each.counts) if each.action == "run" else ""
         table.add_row(Text(mark, style), Text(each.key), Text(each.action, style), Text(each.why), Text(changes))
     return table
+
+
+def _changes(counts: dict[str, Any]) -> str:
+    """What a stage is going to make, or why that cannot be told yet."""
+    return ", ".join([*(value for value in counts.values() if isinstance(value, str)), *filter(None, [told(counts)])])
 
 
 def ending(config: Config) -> list[str]:
