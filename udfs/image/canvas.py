@@ -19,7 +19,7 @@ from udfs.image.boxes import BoxSet, warp_boxes
 from udfs.image.values import Flags, Images, Masks, Tables
 from udfs.image.warp import Edge, Field, Link, Size, Warp, warp_images, warp_masks
 
-_SMALL = 1 << 12  # up to so many values per image, numpy over the stack beats OpenCV image by image
+SMALL = 1 << 12  # up to so many values per image, numpy over the stack beats OpenCV image by image
 Parameters = dict[str, NDArray[Any]]
 
 
@@ -126,7 +126,8 @@ def _chained(first: Tables, later: Tables) -> Tables:
         first = np.broadcast_to(first[:, None], later.shape)
     elif later.ndim < first.ndim:
         later = np.broadcast_to(later[:, None], first.shape)
-    return np.take_along_axis(later, first.astype(np.intp), axis=-1)
+    start = np.arange(later.size // 256, dtype=np.int32).reshape(*later.shape[:-1], 1) * 256
+    return later.reshape(-1).take(first + start)
 
 
 def repainted(images: Stack, where: Flags, core: Callable[..., Images], **parameters: NDArray[Any]) -> Stack:
@@ -149,7 +150,7 @@ def recolour(images: Images, tables: Tables) -> Images:
     shape = images.shape
     if tables.ndim == 3 and shape[3] == 1:
         tables = tables[:, 0]
-    if tables.ndim == 2 and shape[1] * shape[2] * shape[3] <= _SMALL:
+    if tables.ndim == 2 and shape[1] * shape[2] * shape[3] <= SMALL:
         places = images.reshape(len(images), -1) + (np.arange(len(images), dtype=np.int32) * 256)[:, None]
         return tables.reshape(-1).take(places).reshape(shape)
     out = np.empty_like(images)

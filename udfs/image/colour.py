@@ -10,44 +10,53 @@ from typing import Annotated
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from udfs.image.canvas import Stack, pixels, recoloured, repainted
+from udfs.image.canvas import SMALL, Stack, pixels, recoloured, repainted
 from udfs.image.values import GREY_WEIGHTS, FactorSpan, Floats, Images, Probability, Tables, Within
 from udfs.rng import RowRandom
 
 REVISION = 1
-_LEVELS = np.arange(256, dtype=np.float64)
+_LEVELS = np.arange(256, dtype=np.float32)
 
 Change = Annotated[float, Within(0, 1)]
 HueDegrees = Annotated[float, Within(0, 180)]
 
 
-def as_tables(levels: Floats) -> Tables:
-    """Levels (N, ..., 256) rounded and held in 0 to 255."""
-    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+def as_tables(levels: NDArray[np.float32]) -> Tables:
+    """Levels (N, 256) rounded and held in 0 to 255; overwrites them."""
+    np.rint(levels, out=levels)
+    return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
+
+
+def _column(values: Floats) -> NDArray[np.float32]:
+    """(N, 1)."""
+    return values.astype(np.float32)[:, None]
 
 
 def grey_means(images: Images) -> Floats:
     """(N,): each image's mean grey, from exact integer sums."""
-    count, channels = images.shape[0], images.shape[3]
-    sums = images.reshape(count, -1, channels).sum(axis=1, dtype=np.uint64).astype(np.float64)
-    area = images.shape[1] * images.shape[2]
-    return sums[:, 0] / area if channels == 1 else sums @ np.array(GREY_WEIGHTS) / (1000.0 * area)
+    channels, area = images.shape[3], images.shape[1] * images.shape[2]
+    if area * channels <= SMALL:
+        sums = images.reshape(len(images), area, channels).sum(axis=1, dtype=np.uint32).astype(np.float64)
+    else:
+        sums = np.array([cv2.sumElems(image)[:channels] for image in images])
+    return sums[:, 0] / area if channels == 1 else sums @ np.array(GREY_WEIGHTS, np.float64) / (1000.0 * area)
 
 
 def light_tables(*, change: Floats) -> Tables:
     """`change` of the full range added to every level."""
-    return as_tables(_LEVELS + 255 * change[:, None])
+    return as_tables(_LEVELS + _column(255 * change))
 
 
 def contrast_tables(*, factor: Floats, mean: Floats) -> Tables:
     """Each level's distance from `mean` times `factor`."""
-    return as_tables(mean[:, None] + factor[:, None] * (_LEVELS - mean[:, None]))
+    return as_tables(_LEVELS * _column(factor) + _column(mean * (1 - factor)))
 
 
 def gamma_tables(*, gamma: Floats) -> Tables:
     """(level / 255) to the power of `gamma`."""
-    return as_tables(255 * (_LEVELS / 255) ** gamma[:, None])
+    return as_tables((255 * (_LEVELS.astype(np.float64) / 255) ** gamma[:, None]).astype(np.float32))
 
 
 def brightness(random: RowRandom, images: Stack, *, max_change: Change = 0.2, p: Probability = 1.0) -> Stack:
@@ -108,7 +117,7 @@ def hue(random: RowRandom, images: Stack, *, max_shift_degrees: HueDegrees = 15.
 
 def jitter_tables(*, contrast_factor: Floats, mean: Floats, change: Floats) -> Tables:
     """Contrast about `mean`, then light, as one table."""
-    return as_tables(mean[:, None] + contrast_factor[:, None] * (_LEVELS - mean[:, None]) + 255 * change[:, None])
+    return as_tables(_LEVELS * _column(contrast_factor) + _column(mean * (1 - contrast_factor) + 255 * change))
 
 
 def colour_jitter(

@@ -208,17 +208,17 @@ def _by_matrix(images: Images, warp: Warp, how: int) -> Images:
     used = matrices[:, :2] if affine else matrices
     shrink = _shrinking(matrices) if how != cv2.INTER_NEAREST else np.ones(len(images), int)
     edge = warp.edge or Edge()
-    flags, size, fill = how | cv2.WARP_INVERSE_MAP, warp.size[::-1], (edge.fill,) * 4
+    flags, size, code, fill = how | cv2.WARP_INVERSE_MAP, warp.size[::-1], edge.code, (edge.fill,) * 4
     sources, targets = _flat(images), _flat(out)
     if len(rows) == len(images) and (shrink == 1).all():
         for source, matrix, target in zip(sources, used, targets, strict=True):
-            through(source, matrix, size, target, flags, edge.code, fill)
+            through(source, matrix, size, target, flags, code, fill)
         return out
     for row in rows:
         source, matrix = sources[row], used[row]
         if shrink[row] > 1:
             source, matrix = _shrunk(source, matrix, int(shrink[row]))
-        through(source, matrix, size, targets[row], flags, edge.code, fill)
+        through(source, matrix, size, targets[row], flags, code, fill)
     return out
 
 
