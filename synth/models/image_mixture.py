@@ -7,6 +7,8 @@ Fitted by sums alone, in seconds on a CPU, in these rounds:
    (Arthur, Vassilvitskii 2007) and a few rounds of k-means;
 3. `expectation`: EM (Dempster, Laird, Rubin 1977). Covariances are posterior modes under an inverse Wishart prior (Fraley,
    Raftery 2007) around what the components of all labels have in common, so that ten rows a label are enough.
+   At the end small components gain what their few rows cannot have shown: small moves of their mean, as directions
+   of variance (Hinton, Dayan, Revow 1997; the tangents of Simard et al. 1998).
 
 Everything is float64: in float32 covariances stop being positive definite. Given up: what lies outside the principal
 components, so rows look a little smooth.
@@ -25,6 +27,7 @@ from synth.models import Batch, Sums
 SUBSPACE_ROUNDS = 4  # passes over the rows; MNIST's leading variances are then within 0.1 % of exact
 OVERSAMPLING = 10  # extra columns in subspace iteration (Halko et al. 2011, §1.3)
 KMEANS_ROUNDS = 10
+NEGLIGIBLE_SHARE = 1e-9  # of a row in a component: left out of its covariance, where it would cost most of the time
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class Config:
 
     principal_components: int = 80
     components_per_label: int = 40  # at most
-    rows_per_component: int = 150  # a label gets a component for so many rows, and at least one
-    prior_rows: float = 80.0  # the prior weighs as much as so many rows
+    detail: float = 2.0  # a label of n rows gets detail x √n components, and at least one
+    prior_rows: float = 3.0  # the prior weighs as much as so many rows of a component
     diagonal_rows: float = 30.0  # and within the prior, so many rows speak for uncorrelated coordinates
-    max_rounds: int = 15  # of EM
+    unseen_rows: float = 12.0  # a component of n rows is widened by unseen_rows / (n + unseen_rows) of the moves below
+    shift_fraction: float = 0.03  # standard deviation of shifts, of the height
+    turn_fraction: float = 0.1  # of turns (radians), scalings and shears
+    max_rounds: int = 8  # of EM
     tolerance: float = 0.01  # converged when the log likelihood per row grows by less
     candidates: int = 8192  # rows among which first means are picked
 
@@ -65,7 +71,7 @@ class ImageMixture(nn.Module):
         self._buffer("search", torch.linalg.qr(start)[0])  # (D, width + oversampling), orthonormal
         self._buffer("centre", torch.zeros(pixels))  # mean of all rows
         self._buffer("basis", torch.zeros(pixels, width))  # (D, P)
-        self._buffer("weights", torch.zeros(labels, parts))  # sum to 1 per label; 0 = not in use
+        self._buffer("sizes", torch.zeros(labels, parts))  # rows that each component stands for; 0 = not in use
         self._buffer("means", torch.zeros(labels, parts, width))
         self._buffer("factors", torch.zeros(labels, parts, width, width))  # Cholesky factors of the covariances
         self._buffer("prior", torch.zeros(width, width))
@@ -134,14 +140,14 @@ class ImageMixture(nn.Module):
             parts = self._parts(float(sums["label_rows"][each]), len(rows))
             means, nearest = k_means(rows, parts)
             self.means[each, :parts] = means
-            self.weights[each, :parts] = torch.bincount(nearest, minlength=parts).double() / len(rows)
+            self.sizes[each, :parts] = torch.bincount(nearest, minlength=parts).double()
             deviations.append(rows - means[nearest])
         spread = torch.cat(deviations)
         self.prior.copy_(lean_to_diagonal(spread.T @ spread, len(spread), self.config.diagonal_rows))
         self.factors.copy_(torch.linalg.cholesky(self.prior).expand_as(self.factors))
 
     def _parts(self, rows: float, candidates: int) -> int:
-        wanted = round(rows / self.config.rows_per_component)
+        wanted = round(self.config.detail * rows**0.5)
         return max(1, min(wanted, self.config.components_per_label, candidates))
 
     # 3. expectation and maximisation
@@ -149,12 +155,12 @@ class ImageMixture(nn.Module):
     def _accumulate_expectation(self, coordinates: Tensor, label: Tensor) -> Sums:
         sums = {
             "log_likelihood": self.log_likelihood.new_zeros(2),  # total, rows
-            "responsibility": torch.zeros_like(self.weights),
+            "responsibility": torch.zeros_like(self.sizes),
             "first": torch.zeros_like(self.means),
             "second": torch.zeros_like(self.factors),
         }
         for each in range(self.labels):
-            rows, used = coordinates[label == each], self.weights[each] > 0
+            rows, used = coordinates[label == each], self.sizes[each] > 0
             if len(rows) == 0:
                 continue
             joint = self._log_joint(rows, each, used)  # (rows, used)
@@ -172,16 +178,16 @@ class ImageMixture(nn.Module):
         whiten = torch.linalg.inv(factors).mT  # (K, P, P): covariance = inverse of whiten @ whiten.T
         distance = torch.stack([((rows - m) @ w).square().sum(1) for m, w in zip(means, whiten, strict=True)], 1)
         log_scale = factors.diagonal(dim1=1, dim2=2).log().sum(1)
-        return self.weights[label, used].log() - log_scale - 0.5 * (distance + rows.shape[1] * math.log(2 * math.pi))
+        log_weight = (self.sizes[label, used] / self.sizes[label].sum()).log()
+        return log_weight - log_scale - 0.5 * (distance + rows.shape[1] * math.log(2 * math.pi))
 
     def _update_expectation(self, sums: Sums) -> bool:
         total, rows = sums["log_likelihood"]
         gained = total / rows - self.log_likelihood
         self.log_likelihood.copy_(total / rows)
-        share = sums["responsibility"]
-        used = share > 1e-6
-        size = share.clamp_min(1e-6)[..., None]
-        self.weights.copy_(share / share.sum(1, keepdim=True).clamp_min(1e-6))
+        self.sizes.copy_(sums["responsibility"])
+        used = self.sizes > 1e-6
+        size = self.sizes.clamp_min(1e-6)[..., None]
         self.means[used] = (sums["first"] / size)[used]
         scatter = sums["second"] - size[..., None] * self.means[..., None] * self.means[..., None, :]
         weight = self.config.prior_rows
@@ -189,15 +195,28 @@ class ImageMixture(nn.Module):
         self.factors[used] = torch.linalg.cholesky(covariance[used])
         self.round += 1
         rounds = int(self.round) - SUBSPACE_ROUNDS - 1
-        return rounds >= self.config.max_rounds or 0 <= gained < self.config.tolerance
+        converged = bool(rounds >= self.config.max_rounds or 0 <= gained < self.config.tolerance)
+        if converged:
+            self._widen()
+        return converged
+
+    def _widen(self) -> None:
+        """Add to each component what its few rows cannot have shown: a wider spread, and small movements of its mean."""
+        share = self.config.unseen_rows / (self.sizes + self.config.unseen_rows)
+        for label, part in (self.sizes > 1e-6).nonzero().tolist():
+            mean = (self.basis @ self.means[label, part] + self.centre).view(self.shape)
+            moves = movements(mean, self.config.shift_fraction, self.config.turn_fraction).flatten(1) @ self.basis
+            factor, unseen = self.factors[label, part], share[label, part]
+            covariance = (1 + unseen) * factor @ factor.T + unseen * moves.T @ moves
+            self.factors[label, part] = torch.linalg.cholesky(covariance)
 
     @torch.no_grad()
     def sample(self, noise: Tensor, condition: Tensor, temperature: float = 1.0) -> Tensor:
         """The first column of noise picks the component by inverse CDF, the others are the Gaussian draw."""
         uniform = torch.special.ndtr(noise[:, :1].double())
-        reached = self.weights[condition].cumsum(1)
-        last = (self.weights[condition] > 0).double().cumsum(1).argmax(1)  # rounding must not choose an empty component
-        part = torch.minimum((reached <= uniform).sum(1), last)
+        reached = self.sizes[condition].cumsum(1)
+        last = (self.sizes[condition] > 0).double().cumsum(1).argmax(1)  # rounding must not choose an empty component
+        part = torch.minimum((reached <= uniform * reached[:, -1:]).sum(1), last)
         draw = torch.einsum("nij,nj->ni", self.factors[condition, part], temperature * noise[:, 1:].double())
         rows = (self.means[condition, part] + draw) @ self.basis.T + self.centre
         return rows.clamp(-1, 1).float().view(-1, *self.shape)
@@ -209,7 +228,27 @@ def one_hot(label: Tensor, labels: int) -> Tensor:
 
 def second_moments(share: Tensor, rows: Tensor) -> Tensor:
     """Sum the outer products of rows (N, P), weighted by each component's share (N, K): (K, P, P)."""
-    return torch.stack([(rows * weight[:, None]).T @ rows for weight in share.T])
+    sums = []
+    for weight in share.T:
+        near = weight > NEGLIGIBLE_SHARE
+        sums.append((rows[near] * weight[near, None]).T @ rows[near])
+    return torch.stack(sums)
+
+
+def movements(image: Tensor, shift_fraction: float, turn_fraction: float) -> Tensor:
+    """Changes of an image (C, H, W) under small movements (6, C, H, W), its tangents (Simard et al. 1998).
+
+    Two shifts by that share of the height; rotation, scaling and two shears by that angle or share.
+    """
+    height, width = image.shape[1:]
+    padded = nn.functional.pad(image[None], (1, 1, 1, 1), mode="replicate")[0]
+    down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2  # per pixel
+    right = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
+    y = (torch.arange(height, dtype=image.dtype) - (height - 1) / 2)[:, None]
+    x = (torch.arange(width, dtype=image.dtype) - (width - 1) / 2)[None]
+    shifts = torch.stack([down, right]) * shift_fraction * height
+    turns = torch.stack([x * down - y * right, y * down + x * right, x * down + y * right, y * down - x * right])
+    return torch.cat([shifts, turns * turn_fraction])
 
 
 def lean_to_diagonal(scatter: Tensor, rows: int, diagonal_rows: float) -> Tensor:
