@@ -1,7 +1,7 @@
 """Names in recipes to functions, and options to what the function's signature allows.
 
-`image.rotate` is the function `rotate` of `udfs.image`. Only names in a module's `__all__` that have the shape of a step or a rule
-resolve, so that a recipe can call nothing else. Bounds stand in the annotations of the options.
+`image.rotate` is the function `rotate` of `udfs.image`. Only names in a module's `__all__` that have the shape of a
+step or a rule resolve, so that a recipe can call nothing else. Bounds stand in the annotations of the options.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from udfs.image import longtail
 from udfs.image.values import Span, Within
 
+Kind = Literal["random", "plain", "mixing", "reject", "transform"]
+
 MODULES = {"image": "udfs.image"}
-_SHAPES = {
+_SHAPES: dict[tuple[str, ...], Kind] = {
     ("random", "images"): "random",
     ("images",): "plain",
     ("random", "images", "others"): "mixing",
 }
-Kind = Literal["random", "plain", "mixing", "reject", "transform"]
+_GIVES = {"random": ("Stack", "Images"), "plain": ("Stack", "Images"), "mixing": ("Mixed",)}
 
 
 class StepError(ValueError):
-    """A step that is not one, or an option that it does not take. The message is a whole sentence; `place` is its place in the list."""
+    """A step that is not one, or an option that it does not take: a whole sentence, and the `place` in the list."""
 
     def __init__(self, message: str, place: int | None = None) -> None:
         super().__init__(message)
@@ -40,9 +42,10 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     before = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
     only_keywords = all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
     shape = _SHAPES.get(before) if only_keywords else None
-    if function.__name__.startswith("reject_"):
-        return "reject" if shape == "plain" else None
-    return shape  # type: ignore[return-value]
+    gives = inspect.signature(function).return_annotation
+    if shape == "plain" and gives == "Reasons":
+        return "reject"
+    return shape if gives in _GIVES.get(shape or "", ()) else None
 
 
 def step_names() -> list[str]:

@@ -1,94 +1,39 @@
 """A list of steps as one function from batch to batch.
 
-`compile_steps` resolves the names, checks the options and tries the list on a blank picture, so that a mistake is found before any engine
-starts. What it gives is plain data that pickles; called, it makes rows whose every byte is a function of the row's own id: the same in
-any batch, on any engine. Runs of geometric steps and of tables are done in one pass each (`udfs/image/canvas.py`).
+`compile_steps` resolves the names, checks the options and tries the list on a blank picture, so that a mistake is
+found before any engine starts. What it gives is plain data that pickles; called, it makes rows whose every byte is a
+function of the row's own id: the same in any batch, on any engine. Runs of geometric steps and of tables are done in
+one pass each (`udfs/image/canvas.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
-from udfs import image as image_steps
-from udfs import names, records
+from udfs import records
 from udfs.image import codec, longtail
 from udfs.image.boxes import BoxSet
 from udfs.image.canvas import Canvas, Note, size_of
+from udfs.image.form import Form
 from udfs.image.opencv import steady_opencv
-from udfs.image.values import Flags, Floats, Images, Masks, Reasons
+from udfs.image.values import Flags, Floats, Images, Masks
 from udfs.names import StepError
+from udfs.parentage import mixed_lineage
 from udfs.rng import RowRandom
+from udfs.rules import Rules, Step, StepLike, compile_rules, resolved
 
 SLICE_BYTES = 4 << 20  # of decoded pixels at a time: what one step leaves in the cache, the next finds there
 PARTNER_COLUMNS = ("partner_image", "partner_label", "partner_id")
 _BLANK_ID = "0" * 40
 
-
-class StepLike(Protocol):
-    """A name and its options, as a recipe has them."""
-
-    name: str
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form that images have: what is decoded into and encoded from."""
-
-    height: int
-    width: int
-    channels: int
-    resize: str | None = None
-    encoding: str = "png"
-    jpeg_quality: int = 95
-    masks: bool = False
-    boxes: bool = False
-    mask_fill: int = 0
-
-    @staticmethod
-    def of(form: Any) -> Form:
-        """From anything that has these attributes, such as a recipe's `image` part."""
-        return Form(**{name: getattr(form, name) for name in Form.__dataclass_fields__ if hasattr(form, name)})
-
-    @property
-    def bytes_per_image(self) -> int:
-        """Decoded."""
-        return self.height * self.width * self.channels
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step, its name resolved and its options complete."""
-
-    name: str
-    options: dict[str, Any]
-
-    @cached_property
-    def function(self) -> Callable[..., Any]:
-        """The step itself."""
-        return names.resolve(self.name)
-
-    @cached_property
-    def kind(self) -> str:
-        """`random`, `plain`, `mixing`, `reject`, or `transform` for the long tail."""
-        return "transform" if self.name.startswith(longtail.PREFIX) else str(names.kind_of(self.function))
-
-    @cached_property
-    def revision(self) -> str:
-        """Changes when the step makes other bytes of the same draws."""
-        if self.kind == "transform":
-            return str(longtail.library().__version__)
-        return str(getattr(__import__(self.function.__module__, fromlist=["REVISION"]), "REVISION"))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "options": self.options}
+__all__ = ["Compiled", "Form", "Made", "Rules", "Step", "StepError", "compile_rules", "compile_steps"]
 
 
 @dataclass
@@ -115,8 +60,12 @@ class Compiled:
 
     @property
     def identity(self) -> list[dict[str, Any]]:
-        """All that decides the bytes, but ids and seed: the form, then each step with all its options and its revision."""
-        form = {"name": "image.form", "options": asdict(self.form), "revision": str(codec.REVISION)}
+        """All that decides the bytes but ids and seed: the form, then each step with its options and revision."""
+        form = {
+            "name": "image.form",
+            "options": asdict(self.form),
+            "revision": f"{codec.REVISION}, OpenCV {cv2.__version__}",
+        }
         steps = [{"name": s.name, "options": s.options, "revision": s.revision} for s in self.steps]
         return json.loads(json.dumps([form, *steps]))
 
@@ -134,7 +83,8 @@ class Compiled:
     ) -> Made:
         """Run the steps on a stack of images whose rows have these `ids` (40 hex digits).
 
-        `others` are the partners' images for mixing, `paired` says which rows have one; `notes` collects what each step drew.
+        `others` are the partners' images for mixing, `paired` says which rows have one; `notes` collects what each step
+        drew.
         """
         steady_opencv()
         canvas = Canvas(images, masks, boxes, self.form.mask_fill)
@@ -154,12 +104,12 @@ class Compiled:
     def _mix(
         self, canvas: Canvas, place: int, ids: Sequence[str], seed: int, others: Images | None, paired: Flags | None
     ) -> tuple[Canvas, Floats]:
-        """One mixing step. The partner goes through the steps before it, with draws of its own; only where it is needed."""
+        """One mixing step. The partner goes through the steps before it, with draws of its own, where it is needed."""
         step, canvas = self.steps[place], canvas.settled()
         fires = RowRandom(ids, seed, step.name, place).bernoulli(step.options["p"])  # a mixing step draws this first
         fires &= np.zeros(len(ids), bool) if others is None else np.ones(len(ids), bool) if paired is None else paired
-        rows, partner = np.flatnonzero(fires), canvas.images.copy()
-        if len(rows):
+        rows, partner = np.flatnonzero(fires).tolist(), canvas.images.copy()
+        if rows:
             assert others is not None
             some = Canvas(others[rows])
             for before, earlier in enumerate(self.steps[:place]):
@@ -176,8 +126,8 @@ class Compiled:
     def __call__(self, batch: pa.RecordBatch, seed: int = 0) -> pa.RecordBatch:
         """Make the rows whose primary ids are in `row_id` from their parents' `image` (mask and boxes with it).
 
-        A null image stays null. After mixing, `row_parents`, `row_id`, `label` and `soft_label` tell of both parents; the partner's
-        columns are gone. Raises ValueError for an image that cannot be decoded: parents have been cleaned.
+        A null image stays null. After mixing, `row_parents`, `row_id`, `label` and `soft_label` tell of both parents;
+        the partner's columns are gone. Raises ValueError for an image that cannot be decoded: parents have been cleaned.
         """
         made = [self._make(part, seed) for part in self._slices(batch)]
         columns = _shape_of(batch, bool(self.needs_partners))
@@ -299,64 +249,6 @@ def _shape_of(batch: pa.RecordBatch, mixes: bool) -> pa.Schema:
     return pa.schema(fields)
 
 
-def mixed_lineage(batch: pa.RecordBatch, own: Floats) -> dict[str, pa.Array]:
-    """Ids, parents and labels of rows of which a share `own` is the first parent's, the rest the partner's.
-
-    Where labels differ, `soft_label` has both by their shares and `label` the one of the larger share.
-    """
-    names_in = batch.schema.names
-    ids, parents = batch.column("row_id").to_pylist(), batch.column("row_parents").to_pylist()
-    labels = batch.column("label").to_pylist() if "label" in names_in else [None] * len(ids)
-    softs = batch.column("soft_label").to_pylist() if "soft_label" in names_in else [None] * len(ids)
-    partner_ids, partner_labels = batch.column("partner_id").to_pylist(), batch.column("partner_label").to_pylist()
-    for row in np.flatnonzero(own < 1).tolist():
-        parents[row] = [parents[row][0], partner_ids[row]]
-        ids[row] = records.child_id(ids[row][: records.MAKER_HEX], parents[row])
-        softs[row] = _blended_label(softs[row], labels[row], partner_labels[row], float(own[row]))
-        if softs[row] is not None:
-            labels[row] = max(softs[row], key=lambda pair: (pair[1], pair[0] == labels[row]))[0]
-    out = {
-        "row_id": pa.array(ids, pa.string()),
-        "row_parents": pa.array(parents, pa.list_(pa.string())),
-        "soft_label": pa.array(softs, pa.map_(pa.string(), pa.float64())),
-    }
-    return out | ({"label": pa.array(labels, pa.string())} if "label" in names_in else {})
-
-
-def _blended_label(
-    soft: list[tuple[str, float]] | None, label: str | None, other: str | None, own: float
-) -> list[tuple[str, float]] | None:
-    """The shares of the labels, in the order of their names; null where one label has it all."""
-    shares: dict[str, float] = {}
-    for name, part in soft or ([(label, 1.0)] if label is not None else []):
-        shares[name] = shares.get(name, 0.0) + part * own
-    if other is not None:
-        shares[other] = shares.get(other, 0.0) + 1 - own
-    return sorted(shares.items()) if len(shares) > 1 else soft
-
-
-def pairs(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> list[tuple[str, dict[str, Any]]]:
-    """Steps as (name, options), whichever way they are written."""
-    out = []
-    for step in steps:
-        if isinstance(step, str):
-            out.append((step, {}))
-        else:
-            out.append((step[0], step[1]) if isinstance(step, tuple) else (step.name, step.options))
-    return out
-
-
-def resolved(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> tuple[Step, ...]:
-    """Steps with names resolved and options complete; a StepError says at which place."""
-    out = []
-    for place, (name, options) in enumerate(pairs(steps)):
-        try:
-            out.append(Step(name, names.complete_options(name, options or {})))
-        except StepError as error:
-            raise StepError(str(error), place) from error
-    return tuple(out)
-
-
 def compile_steps(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str], *, form: Any) -> Compiled:
     """The steps as one function; StepError for a name or option that is wrong, or steps that do not go together."""
     compiled = Compiled(resolved(steps), Form.of(form))
@@ -388,43 +280,3 @@ def _check_together(compiled: Compiled) -> None:
         raise StepError(
             f"these steps give {height}x{width} pixels, the recipe declares {form.height}x{form.width}: {mend}."
         )
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Rules ready to judge images."""
-
-    steps: tuple[Step, ...]
-    warns: tuple[bool, ...]
-
-    def __call__(self, images: Images) -> tuple[Reasons, list[list[str]]]:
-        """Per image: the reason of the first rule that refuses it or null, and the reasons of the rules that only warn."""
-        steady_opencv()
-        reasons: Reasons = [None] * len(images)
-        flags: list[list[str]] = [[] for _ in images]
-        for step, warns in zip(self.steps, self.warns, strict=True):
-            for row, reason in enumerate(step.function(images, **step.options) if len(images) else []):
-                if reason is not None and warns:
-                    flags[row].append(reason)
-                elif reason is not None and reasons[row] is None:
-                    reasons[row] = reason
-        return reasons, flags
-
-
-def compile_rules(rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> Rules:
-    """Rules as one function; each may say `severity: warn`, which flags rows instead of refusing them."""
-    plain, warns = [], []
-    for place, (name, options) in enumerate(pairs(rules)):
-        severity = (options or {}).get("severity", "refuse")
-        if severity not in ("refuse", "warn"):
-            raise StepError(f"{name}: severity is refuse or warn; it has {severity!r}.", place)
-        plain.append((name, {key: value for key, value in (options or {}).items() if key != "severity"}))
-        warns.append(severity == "warn")
-    steps = resolved(plain)
-    for place, step in enumerate(steps):
-        if step.kind != "reject":
-            raise StepError(f"{step.name} changes rows and refuses none: it belongs under augment.steps.", place)
-    return Rules(steps, tuple(warns))
-
-
-__all__ = ["Compiled", "Form", "Made", "Rules", "Step", "StepError", "compile_rules", "compile_steps", "image_steps"]

@@ -1,8 +1,11 @@
 """Images: codec, rules that refuse, steps that change, measures.
 
-Images are uint8[N, H, W, C], C of 1 or 3 (RGB), all of one size. A random step is `f(random, images, *, options)`, one without chance
-`f(images, *, options)`, one that mixes rows `f(random, images, others, *, options)`; a rule that refuses is
+Images are uint8[N, H, W, C], C of 1 or 3 (RGB), all of one size. A random step is `f(random, images, *, options)`,
+one without chance `f(images, *, options)`, one that mixes rows `f(random, images, others, *, options)`; a rule is
 `reject_*(images, *, options)` and gives a reason or null per image. Only names in `__all__` can be named in a recipe.
+
+Beside them lie `statistics` (per-channel measures and the encodings that use them), `features` (distance from a
+class) and `hashing` (near duplicates).
 """
 
 from __future__ import annotations
@@ -10,22 +13,19 @@ from __future__ import annotations
 from udfs.image.codec import decode, decode_masks, encode, encode_masks
 from udfs.image.colour import brightness, colour_jitter, contrast, gamma, grayscale, hue, saturation
 from udfs.image.effects import blur, day_to_night, jpeg_compression, sharpen
+from udfs.image.framing import centre_crop, pad, random_crop, resize, resized_crop
 from udfs.image.geometry import (
     affine,
-    centre_crop,
     elastic,
     horizontal_flip,
-    pad,
     perspective,
-    random_crop,
-    resize,
-    resized_crop,
     rotate,
     scale,
     shear,
     translate,
     vertical_flip,
 )
+from udfs.image.hashing import perceptual_hash, same_content
 from udfs.image.mixing import cutmix, interpolate, mixup
 from udfs.image.noise import gaussian_noise, salt_and_pepper, speckle
 from udfs.image.occlusion import cutout, erase, grid_mask
@@ -64,6 +64,7 @@ __all__ = [
     "jpeg_compression",
     "mixup",
     "pad",
+    "perceptual_hash",
     "perspective",
     "random_crop",
     "reject_blank",
@@ -76,6 +77,7 @@ __all__ = [
     "resized_crop",
     "rotate",
     "salt_and_pepper",
+    "same_content",
     "saturation",
     "scale",
     "sharpen",

@@ -43,7 +43,7 @@ class BoxSet:
 
 
 def warp_boxes(boxes: BoxSet, warp: Warp) -> BoxSet:
-    """The upright boxes around what the warp makes of each box, cut at the picture's edge; those hardly left in it are dropped."""
+    """The upright hull of what the warp makes of each box, cut at the picture's edge; boxes hardly left are dropped."""
     if not len(boxes.corners):
         return boxes
     if warp.matrices is not None:
@@ -82,7 +82,7 @@ def _hulls(boxes: BoxSet, warp: Warp) -> Boxes:
 
 
 def _seen(corners: NDArray[np.float64], warp: Warp) -> NDArray[np.float64]:
-    """The extent of the output pixels that look into the box: right for any warp, to one pixel. (4,), empty where none does."""
+    """(4,): the extent of the output pixels that look into the box, by any warp; zeros where none does."""
     x, y = (grid[0] for grid in coordinates(warp))
     looks = (x >= corners[0] - 0.5) & (x <= corners[2] - 0.5) & (y >= corners[1] - 0.5) & (y <= corners[3] - 0.5)
     down, across = np.flatnonzero(looks.any(axis=1)), np.flatnonzero(looks.any(axis=0))

@@ -1,15 +1,16 @@
 """The three ways in which a step touches images, on plain stacks and on stacks under way.
 
-`moved` (geometry), `recoloured` (one level table per image) and `repainted` (anything else) each take a deterministic core and its
-parameters per row. On a plain uint8 stack they act at once. On a `Canvas` geometry and tables wait, and join with what follows: the
-pixels are touched once, when something must see them. So a step is written once and fuses by itself.
+`moved` (geometry), `recoloured` (one level table per image) and `repainted` (anything else) each take a deterministic
+core and its parameters per row. On a plain uint8 stack they act at once. On a `Canvas` geometry and tables wait, and
+join with what follows: the pixels are touched once, when something must see them. So a step is written once and fuses
+by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -74,11 +75,16 @@ def size_of(images: Images | Canvas) -> Size:
     return images.shape[1], images.shape[2]
 
 
+def count(images: Stack) -> int:
+    """How many images."""
+    return len(images) if isinstance(images, np.ndarray) else len(images.images)
+
+
 def pixels(images: Stack) -> tuple[Stack, Images]:
     """The stack with nothing waiting, and its pixels."""
     if isinstance(images, Canvas):
         settled = images.settled()
-        return settled, settled.images
+        return cast(Stack, settled), settled.images
     return images, images
 
 
@@ -87,19 +93,19 @@ def moved(
     where: Flags | None,
     core: Callable[..., Link],
     edge: Edge | None,
-    size: Size | None = None,
+    size: Size | None,
     **parameters: NDArray[Any],
 ) -> Stack:
-    """Warp each image by `core(height, width, **parameters)`: matrices or a field; rows not in `where` stay as they are."""
+    """Warp each image by `core(height, width, **parameters)`, matrices or a field; rows not in `where` stay."""
     height, width = size_of(images)
     link = core(height, width, **parameters)
     warp = Warp((link if where is None else _stilled(link, where),), size or (height, width), edge)
     if not isinstance(images, Canvas):
         return warp_images(images, warp)
     images.note(where, parameters)
-    if images.tables is not None or (images.warp is not None and not images.warp.joins(warp)):
-        images = images.settled()
-    return replace(images, warp=warp if images.warp is None else images.warp.then(warp))
+    waits = images.tables is not None or (images.warp is not None and not images.warp.joins(warp))
+    ready = images.settled() if waits else images
+    return cast(Stack, replace(ready, warp=warp if ready.warp is None else ready.warp.then(warp)))
 
 
 def _stilled(link: Link, where: Flags) -> Link:

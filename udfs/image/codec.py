@@ -1,7 +1,8 @@
 """Encoded files to arrays and back.
 
-`decode` never raises: a file that cannot be had in the declared form gets a reason. Plain PNG and JPEG go through OpenCV; everything odd
-(palette, alpha, 16 bits, CMYK, animation, other formats) through Pillow, which knows it. Declared sizes are checked before decoding.
+`decode` never raises: a file that cannot be had in the declared form gets a reason. Plain PNG and JPEG go through
+OpenCV; everything odd (palette, alpha, 16 bits, CMYK, animation, other formats) through Pillow, which knows it.
+Declared sizes are checked before decoding.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,8 +41,9 @@ def decode(
 ) -> tuple[Images | list[NDArray[np.uint8]], Reasons]:
     """Decode files into the declared form.
 
-    Gives the images of the good ones, in order, as one stack (a list where no size is declared), and a reason or null for each blob:
-    `image_missing`, `image_truncated`, `image_unreadable`, `image_too_large`, `wrong_size`. Never raises.
+    Gives the images of the good ones, in order, as one stack (a list where no size is declared), and a reason or null
+    for each blob: `image_missing`, `image_truncated`, `image_unreadable`, `image_too_large`, `wrong_size`. Never
+    raises.
     """
     steady_opencv()
     form = (height, width) if height and width else None
@@ -96,7 +99,7 @@ def read_image(blob: bytes, channels: int) -> NDArray[np.uint8]:
     if _checked(blob):
         how = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
         try:
-            image = cv2.imdecode(np.frombuffer(blob, np.uint8), how)
+            image: Any = cv2.imdecode(np.frombuffer(blob, np.uint8), how)
         except cv2.error:
             image = None  # Pillow finds the reason
         if image is not None:
@@ -137,7 +140,7 @@ def _by_pillow(blob: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]])
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image_too_large") from error
-    except Exception as error:  # noqa: BLE001 - on broken files Pillow's parsers raise whatever they trip over
+    except Exception as error:
         raise Refused("image_truncated" if "truncated" in str(error).lower() else "image_unreadable") from error
 
 

@@ -1,7 +1,7 @@
 """Steps that change levels: light, contrast, colours.
 
-Those that give every level its new one, whatever lies beside it, are tables of 256; consecutive tables of a compiled list become one.
-Steps on colours leave grey images as they are.
+Those that give every level its new one, whatever lies beside it, are tables of 256; consecutive tables of a compiled
+list become one. Steps on colours leave grey images as they are.
 """
 
 from __future__ import annotations

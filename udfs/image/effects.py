@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from udfs.image.canvas import Stack, pixels, repainted
 from udfs.image.colour import adjust_saturation
-from udfs.image.geometry import drawn
+from udfs.image.draws import drawn
 from udfs.image.noise import add_noise, window_starts
 from udfs.image.values import Amount, Floats, Images, Probability, ShareAmount, Within
 from udfs.rng import RowRandom
@@ -38,7 +38,7 @@ def gaussian_blur(images: Images, *, sigma_px: Floats) -> Images:
     return out
 
 
-def _into(target: Images, image: NDArray[np.uint8]) -> None:
+def _into(target: Images, image: Any) -> None:
     """OpenCV drops the channel axis of grey pictures; put it back."""
     target[...] = image.reshape(target.shape)
 
@@ -99,7 +99,7 @@ def _nightfall(day: NDArray[np.uint8], image: NDArray[np.uint8], strength: float
     tint = _NIGHT_TINT if channels == 3 else np.ones(1)
     by_night = light**1.6 * (_NIGHT_LIGHT + (1 - _NIGHT_LIGHT) * light**4) * tint
     table = np.rint(255 * ((1 - strength) * light + strength * by_night)).astype(np.uint8)
-    out = cv2.LUT(image, np.ascontiguousarray(table)[None]).reshape(image.shape)
+    out: NDArray[Any] = cv2.LUT(image, np.ascontiguousarray(table)[None]).reshape(image.shape)
     lamps = np.maximum(day.min(axis=2).astype(np.int16) - _LAMP_LEVEL, 0).astype(np.float32) * (strength * 6.0)
     if not lamps.any():
         return out

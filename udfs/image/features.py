@@ -1,7 +1,8 @@
 """What a picture looks like in a few whole numbers, how far it lies from its class, and how unusual that is.
 
-Three measures, each of whole numbers that merge exactly under any partitioning: sums of the features of a class (for its mean and
-deviation), then counts of the distances of its rows (for their median and median absolute deviation), then the robust z-score of a row.
+Three measures, each of whole numbers that merge exactly under any partitioning: sums of the features of a class (for
+its mean and deviation), then counts of the distances of its rows (for their median and median absolute deviation),
+then the robust z-score of a row.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +83,7 @@ def merge_classes(parts: Iterable[Mapping[str, ClassSums]]) -> dict[str, ClassSu
 
 
 def class_distances(values: Features, labels: Sequence[str], classes: Mapping[str, ClassSums]) -> Distances:
-    """How far each row lies from its class's mean: root mean square over the features, in thousandths of their deviations.
+    """How far each row lies from its class's mean: root mean square over the features, in 1/1000 deviations.
 
     0 where the class was not measured, or on fewer than 8 rows.
     """
@@ -116,7 +118,7 @@ def merge_counts(parts: Iterable[Counts]) -> Counts:
     return out
 
 
-def median(counts: Mapping[int, int] | Mapping[float, int]) -> float:
+def median(counts: Mapping[Any, int]) -> float:
     """The median of counted values (the mean of the middle two)."""
     values = sorted(counts)
     reached = np.cumsum([counts[value] for value in values])
@@ -138,7 +140,7 @@ def spreads(counts: Counts) -> dict[str, tuple[float, float]]:
 
 
 def robust_z(distances: Distances, labels: Sequence[str], usual: Mapping[str, tuple[float, float]]) -> Floats:
-    """How many robust deviations each row is farther away than is usual for its label; 0 for labels that are not known."""
+    """By how many robust deviations each row is farther away than is usual for its label; 0 where that is not known."""
     out = np.zeros(len(distances))
     for row, (label, distance) in enumerate(zip(labels, distances.tolist(), strict=True)):
         if label in usual:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,21 +23,21 @@ def placement(size: tuple[int, int], form: tuple[int, int], resize: Resize) -> P
         return form, (0, 0)
     choose = min if resize == "fit" else max
     factor = choose(wanted_height / height, wanted_width / width)
-    bound = (lambda x, most: min(x, most)) if resize == "fit" else (lambda x, most: max(x, most))
-    new = bound(max(round(height * factor), 1), wanted_height), bound(max(round(width * factor), 1), wanted_width)
+    scaled = max(round(height * factor), 1), max(round(width * factor), 1)
+    new = choose(scaled[0], wanted_height), choose(scaled[1], wanted_width)
     return new, ((wanted_height - new[0]) // 2, (wanted_width - new[1]) // 2)
 
 
 def fit_image(
     image: NDArray[np.uint8], form: tuple[int, int], resize: Resize, mask: bool = False, fill: int = 0
 ) -> NDArray[np.uint8]:
-    """The picture (H, W[, C]) in the declared form: shrunk by averaging, enlarged linearly; masks keep whole classes."""
+    """The picture (H, W[, C]) in the declared form: shrunk by averaging, enlarged linearly; masks by nearest pixel."""
     if image.shape[:2] == form:
         return image
     size, (down, right) = placement((image.shape[0], image.shape[1]), form, resize)
     shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
     how = cv2.INTER_NEAREST_EXACT if mask else cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    scaled = cv2.resize(image, size[::-1], interpolation=how).reshape(*size, *image.shape[2:])
+    scaled: NDArray[Any] = cv2.resize(image, size[::-1], interpolation=how).reshape(*size, *image.shape[2:])
     if resize == "stretch":
         return scaled
     if resize == "crop":

@@ -1,12 +1,14 @@
 """Near duplicates: a 64-bit perceptual hash that finds candidates, and a look at the content that confirms them.
 
-The hash is the sign pattern of the lowest frequencies of the picture's cosine transform (Zauner 2010), worked out in whole numbers, so that
-ties break the same way everywhere. On small sparse pictures (digits) different ones often share a hash: hence the check.
+The hash is the sign pattern of the lowest frequencies of the picture's cosine transform (Zauner 2010), worked out in
+whole numbers, so that ties break the same way everywhere. On small sparse pictures (digits) different ones often
+share a hash: hence the check.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +54,7 @@ def hash_bands(hashes: Hashes, max_distance_bits: int) -> NDArray[np.uint64]:
     """
     edges = np.linspace(0, 64, max_distance_bits + 2).astype(np.uint64)
     parts = []
-    for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for place, (low, high) in enumerate(pairwise(edges)):
         width = int(high - low)
         mask = np.uint64((1 << width) - 1)
         # a part of 64 bits leaves no room for its place, and needs none: it is alone

@@ -1,7 +1,7 @@
 """What a file says of itself, read without decoding: format, declared size, whether its end is there.
 
-A file of ten kilobytes can declare a hundred megapixels; and OpenCV gives a truncated file's missing half as grey, without a word.
-So both are found out here, before any decoder sees the bytes.
+A file of ten kilobytes can declare a hundred megapixels; and OpenCV gives a truncated file's missing half as grey,
+without a word. So both are found out here, before any decoder sees the bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ODD_CHUNKS = frozenset((b"tRNS", b"acTL", b"eXIf"))  # transparency, animation,
 
 @dataclass(frozen=True)
 class Header:
-    """A file's own word: its format, size in pixels, whether it is `whole` to its end mark, and `simple` enough for OpenCV."""
+    """A file's own word: format, size in pixels, whether `whole` to its end mark and `simple` enough for OpenCV."""
 
     format: str
     width: int

@@ -1,6 +1,7 @@
 """albumentations' transforms as steps: the long tail of what Seedbed has no step of its own for.
 
-Each row gets a seed of its own, so that a row does not depend on its batch. One call per image: about ten times slower than our own steps.
+Each row gets a seed of its own, so that a row does not depend on its batch. One call per image: about ten times
+slower than our own steps.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Steps that mix a row with another row, its partner, which the caller chose by identity.
 
-They give the mixed images and the partner's share in each (0 where the step did not fire), from which labels are mixed in the same
-proportion. `partners` says who may be one: `any` row, one of the `same_label`, or the `nearest` of the same label.
+They give the mixed images and the partner's share in each (0 where the step did not fire), from which labels are
+mixed in the same proportion. `partners` says who may be one: `any` row, one of the `same_label`, or the `nearest` of
+the same label.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def cutmix(
     partners: Partners = "any",
     p: Probability = 0.5,
 ) -> Mixed:
-    """Paste a rectangle of the partner over the image (Yun et al. 2019); the share is the area that it really covers."""
+    """Paste a rectangle of the partner over the image (Yun et al. 2019); its share is the area that it covers."""
     where = random.bernoulli(p)
     height, width = images.shape[1:3]
     side = np.sqrt(random.uniform(*share))

@@ -1,8 +1,8 @@
 """Steps that add noise.
 
-Noise is read out of two tables, of normals and of uniform words, in windows that start at draws of the row's own: a thousand times
-cheaper than to hash every pixel, and the same bytes everywhere. Windows are at most 4,096 values long, so that two pictures share no
-long run but by chance.
+Noise is read out of two tables, of normals and of uniform words, in windows that start at draws of the row's own: a
+thousand times cheaper than to hash every pixel, and the same bytes everywhere. Windows are at most 4,096 values long,
+so that two pictures share no long run but by chance.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from udfs.image.canvas import Stack, pixels, repainted
-from udfs.image.geometry import drawn
+from udfs.image.draws import drawn
 from udfs.image.values import Amount, Floats, Images, LevelAmount, Probability, ShareAmount, Within
 from udfs.rng import RowRandom, mix
 
@@ -36,7 +36,7 @@ def word_table() -> NDArray[np.uint16]:
 
 @lru_cache(maxsize=1)
 def normal_table() -> NDArray[np.int16]:
-    """Standard normals in steps of 1/4096 (Box and Muller 1958), from a counter; scaled to a mean of 0 and deviation of 1."""
+    """Standard normals in steps of 1/4096 (Box and Muller 1958) from a counter, with a mean of 0 and deviation of 1."""
     counter = np.arange(1, 2 * (_TABLE + _WINDOW) + 1, dtype=np.uint64) << np.uint64(20)
     unit = ((mix(counter) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     first, second = unit.reshape(2, -1)

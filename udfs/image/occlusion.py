@@ -43,7 +43,7 @@ def cutout(
     fill: Level = 0,
     p: Probability = 1.0,
 ) -> Stack:
-    """Fill `count` squares anywhere, also half over the edge; sides are fractions of the shorter side (DeVries and Taylor 2017)."""
+    """Fill `count` squares anywhere (DeVries and Taylor 2017); their sides are fractions of the shorter side."""
     height, width = size_of(images)
     where = random.bernoulli(p)
     half = random.uniform(*size_fraction, (count,)) * min(height, width) / 2
@@ -70,7 +70,7 @@ def grid_mask(
     fill: Level = 0,
     p: Probability = 1.0,
 ) -> Stack:
-    """Fill squares on a regular grid (Chen et al. 2020); its period is a fraction of the shorter side, `kept_share` of it stays."""
+    """Fill squares on a grid (Chen et al. 2020); its period is a fraction of the shorter side, `kept_share` stays."""
     height, width = size_of(images)
     where = random.bernoulli(p)
     period = np.maximum(random.uniform(*period_fraction) * min(height, width), 2.0)
@@ -96,7 +96,7 @@ def erase(
     aspect: FactorSpan = (0.3, 3.3),
     p: Probability = 0.5,
 ) -> Stack:
-    """Overwrite a rectangle with random levels (random erasing, Zhong et al. 2017); `area` is a share of the picture."""
+    """Overwrite a rectangle with random levels (Zhong et al. 2017); `area` is its share of the picture."""
     height, width = size_of(images)
     where = random.bernoulli(p)
     share, shape = random.uniform(*area) * height * width, np.exp(random.uniform(*np.log(aspect)))

@@ -1,7 +1,8 @@
 """OpenCV held to one thread and one arithmetic.
 
-Spark and Ray give each core a process, so OpenCV's own threads only fight; IPP takes other paths on other makers' processors, so rows
-would not be the same bytes everywhere. Both are settings of the process and are made where images are worked on, not at import.
+Spark and Ray give each core a process, so OpenCV's own threads only fight; IPP takes other paths on other makers'
+processors, so rows would not be the same bytes everywhere. Both are settings of the process and are made where images
+are worked on, not at import.
 """
 
 from __future__ import annotations

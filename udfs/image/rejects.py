@@ -57,7 +57,7 @@ def reject_low_contrast(images: Images, *, min_spread: GreyLevel = 12.0, tails: 
 
 
 def sharpness(images: Images) -> NDArray[np.float64]:
-    """(N,): variance of the Laplacian, over the variance of the greys: low where edges are washed out, whatever the contrast."""
+    """(N,): variance of the Laplacian over that of the greys: low where edges are washed out, whatever the contrast."""
     out = np.zeros(len(images))
     for row, grey in enumerate(greys(images)):
         wide = grey.astype(np.int16)
@@ -84,7 +84,7 @@ def reject_wrong_size(
     min_width_px: Annotated[int, Within(1, 100_000)] = 1,
     max_aspect: Annotated[float, Within(1, 10_000)] = 10_000.0,
 ) -> Reasons:
-    """`wrong_size` where an image is smaller, or longer for its breadth, than allowed; for images of any sizes, before they are resized."""
+    """`wrong_size` where an image of any size is smaller, or longer for its breadth, than allowed."""
     sizes = [(image.shape[0], image.shape[1]) for image in images]
     return [
         "wrong_size" if h < min_height_px or w < min_width_px or max(h, w) > max_aspect * max(min(h, w), 1) else None

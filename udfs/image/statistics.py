@@ -1,6 +1,7 @@
 """Per-channel statistics of images, exact under any partitioning, and the two encodings that use them.
 
-Sums are whole numbers of Python, so merging is associative to the last bit; mean and deviation come of them at the end.
+Sums are whole numbers of Python, so merging is associative to the last bit; mean and deviation come of them at the
+end.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def _shift_and_scale(statistics: Statistics, method: Method) -> tuple[NDArray[np
 
 
 def encode(images: Images, statistics: Statistics, method: Method = "z_score") -> Encoded:
-    """float32[N, H, W, C]: z-scores (mean 0, deviation 1 over what was measured), or 0 to 1 between least and greatest."""
+    """float32[N, H, W, C]: z-scores (mean 0, deviation 1 over what was measured), or 0 to 1 from least to greatest."""
     shift, scale = _shift_and_scale(statistics, method)
     return ((images - shift) / scale).astype(np.float32)
 

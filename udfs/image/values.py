@@ -1,9 +1,11 @@
 """What image steps take and give.
 
-Images are uint8[N, H, W, C], C of 1 or 3 (RGB), all of one size. Pixel centres lie at whole coordinates, x to the right, y down;
-angles are in degrees, anticlockwise as seen. Grey is 0.299 R + 0.587 G + 0.114 B. A step does not change its input.
+Images are uint8[N, H, W, C], C of 1 or 3 (RGB), all of one size. Pixel centres lie at whole coordinates, x to the
+right, y down; angles are in degrees, anticlockwise as seen. Grey is 0.299 R + 0.587 G + 0.114 B. A step does not
+change its input.
 
-Option types carry their bounds, so that a recipe's options are checked against the signature of the step that takes them.
+Option types carry their bounds, so that a recipe's options are checked against the signature of the step that takes
+them.
 """
 
 from __future__ import annotations

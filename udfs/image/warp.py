@@ -1,14 +1,16 @@
 """Geometry as data: where every output pixel comes from.
 
-A warp is a chain of maps from output to source; chains join without touching a pixel, so that any run of geometric steps costs one
-interpolation. Given up for that: what one step would cut off is still there for the next (a picture turned and turned back is whole).
-Maps are worked out in elementwise arithmetic or in exact sums, so that no row depends on its neighbours in a batch.
+A warp is a chain of maps from output to source; chains join without touching a pixel, so that any run of geometric
+steps costs one interpolation. Given up for that: what one step would cut off is still there for the next (a picture
+turned and turned back is whole). Maps are worked out in elementwise arithmetic or in exact sums, so that no row
+depends on its neighbours in a batch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -97,7 +99,7 @@ class Warp:
 
 @lru_cache(maxsize=64)
 def spline_weights(length: int, grid: int) -> NDArray[np.float64]:
-    """(length, grid): cubic B-spline weights of the controls at each pixel, each row of unit norm, in whole multiples of 2^-12."""
+    """(length, grid): cubic B-spline weights of the controls at each pixel, of unit norm, in multiples of 2^-12."""
     position = np.arange(length) / max(length - 1, 1) * (grid - 1)
     away = np.abs(position[:, None] - np.arange(grid)[None, :])
     near = 2 / 3 - away**2 + away**3 / 2
@@ -137,8 +139,8 @@ def is_affine(matrices: Matrices) -> bool:
 def coordinates(warp: Warp) -> tuple[Grid, Grid]:
     """Source x and y (N, H, W) of every output pixel."""
     height, width = warp.size
-    x: Grid = np.arange(width, dtype=np.float32)[None, None, :]
-    y: Grid = np.arange(height, dtype=np.float32)[None, :, None]
+    x: Any = np.arange(width, dtype=np.float32)[None, None, :]
+    y: Any = np.arange(height, dtype=np.float32)[None, :, None]
     on_grid = True
     for link in reversed(warp.links):
         if isinstance(link, np.ndarray):
@@ -154,13 +156,13 @@ def coordinates(warp: Warp) -> tuple[Grid, Grid]:
 
 def _project(matrices: Matrices, x: Grid, y: Grid) -> tuple[Grid, Grid]:
     """Coordinates put through matrices; x and y stay apart as long as they are (1, 1, W) and (1, H, 1)."""
-    m = matrices.astype(np.float32)[:, :, :, None, None]
-    new_x = (m[:, 0, 0] * x + m[:, 0, 2]) + m[:, 0, 1] * y
-    new_y = (m[:, 1, 0] * x + m[:, 1, 2]) + m[:, 1, 1] * y
+    m: Any = matrices.astype(np.float32)[:, :, :, None, None]
+    new_x: Grid = (m[:, 0, 0] * x + m[:, 0, 2]) + m[:, 0, 1] * y
+    new_y: Grid = (m[:, 1, 0] * x + m[:, 1, 2]) + m[:, 1, 1] * y
     if is_affine(matrices):
         return new_x, new_y
     depth = (m[:, 2, 0] * x + m[:, 2, 2]) + m[:, 2, 1] * y
-    return new_x / depth, new_y / depth
+    return cast(Grid, new_x / depth), cast(Grid, new_y / depth)
 
 
 def _sample(shift: NDArray[np.float32], x: Grid, y: Grid) -> NDArray[np.float32]:
@@ -230,13 +232,13 @@ def _shrinking(matrices: Matrices) -> NDArray[np.int64]:
 
 
 def _shrunk(source: Images, matrix: NDArray[np.float64], times: int) -> tuple[Images, NDArray[np.float64]]:
-    """The source averaged over blocks of about `times` pixels, and the matrix into it: linear sampling alone would alias."""
+    """The source averaged over blocks of about `times` pixels, and the matrix into it; else it would alias."""
     height, width = source.shape[:2]
     new = (max(round(width / times), 1), max(round(height / times), 1))
     fx, fy = new[0] / width, new[1] / height
     small = np.array([[fx, 0, fx / 2 - 0.5], [0, fy, fy / 2 - 0.5], [0, 0, 1]])
     into = small @ np.vstack([matrix, (0, 0, 1)]) if len(matrix) == 2 else small @ matrix
-    return cv2.resize(source, new, interpolation=cv2.INTER_AREA), into[: len(matrix)]
+    return cast(Images, cv2.resize(source, new, interpolation=cv2.INTER_AREA)), into[: len(matrix)]
 
 
 def _by_coordinates(images: Images, warp: Warp, how: int) -> Images:

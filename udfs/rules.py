@@ -1,0 +1,109 @@
+"""Lists of steps and of rules, their names resolved and their options complete; and rules as one function."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from udfs import names
+from udfs.image import longtail
+from udfs.image.opencv import steady_opencv
+from udfs.image.values import Images, Reasons
+from udfs.names import StepError
+
+
+class StepLike(Protocol):
+    """A name and its options, as a recipe has them."""
+
+    name: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, its name resolved and its options complete."""
+
+    name: str
+    options: dict[str, Any]
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The step itself."""
+        return names.resolve(self.name)
+
+    @cached_property
+    def kind(self) -> str:
+        """`random`, `plain`, `mixing`, `reject`, or `transform` for the long tail."""
+        return "transform" if self.name.startswith(longtail.PREFIX) else str(names.kind_of(self.function))
+
+    @cached_property
+    def revision(self) -> str:
+        """Changes when the step makes other bytes of the same draws."""
+        if self.kind == "transform":
+            return str(longtail.library().__version__)
+        return str(importlib.import_module(self.function.__module__).REVISION)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, "options": self.options}
+
+
+def pairs(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> list[tuple[str, dict[str, Any]]]:
+    """Steps as (name, options), whichever way they are written."""
+    out: list[tuple[str, dict[str, Any]]] = []
+    for step in steps:
+        if isinstance(step, str):
+            out.append((step, {}))
+        else:
+            out.append((step[0], step[1]) if isinstance(step, tuple) else (step.name, step.options))
+    return out
+
+
+def resolved(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> tuple[Step, ...]:
+    """Steps with names resolved and options complete; a StepError says at which place."""
+    out = []
+    for place, (name, options) in enumerate(pairs(steps)):
+        try:
+            out.append(Step(name, names.complete_options(name, options or {})))
+        except StepError as error:
+            raise StepError(str(error), place) from error
+    return tuple(out)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules ready to judge images."""
+
+    steps: tuple[Step, ...]
+    warns: tuple[bool, ...]
+
+    def __call__(self, images: Images) -> tuple[Reasons, list[list[str]]]:
+        """Per image: the reason of the first rule that refuses it, or null; and the reasons of rules that only warn."""
+        steady_opencv()
+        reasons: Reasons = [None] * len(images)
+        flags: list[list[str]] = [[] for _ in images]
+        for step, warns in zip(self.steps, self.warns, strict=True):
+            for row, reason in enumerate(step.function(images, **step.options) if len(images) else []):
+                if reason is not None and warns:
+                    flags[row].append(reason)
+                elif reason is not None and reasons[row] is None:
+                    reasons[row] = reason
+        return reasons, flags
+
+
+def compile_rules(rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> Rules:
+    """Rules as one function; each may say `severity: warn`, which flags rows instead of refusing them."""
+    plain, warns = [], []
+    for place, (name, options) in enumerate(pairs(rules)):
+        severity = (options or {}).get("severity", "refuse")
+        if severity not in ("refuse", "warn"):
+            raise StepError(f"{name}: severity is refuse or warn; it has {severity!r}.", place)
+        plain.append((name, {key: value for key, value in (options or {}).items() if key != "severity"}))
+        warns.append(severity == "warn")
+    steps = resolved(plain)
+    for place, step in enumerate(steps):
+        if step.kind != "reject":
+            raise StepError(f"{step.name} changes rows and refuses none: it belongs under augment.steps.", place)
+    return Rules(steps, tuple(warns))
