@@ -1,29 +1,35 @@
 """The command `seedbed`.
 
-What it needs is imported inside the commands, so that `seedbed --help` answers at once; a person's mistake is answered in one sentence
-and with exit code 2, before any engine starts; a stage that fails ends with 1, a stop on request with 130. Spark and Ray
-run with their chatter in a log file (jobs.terminal), their progress as bars or lines (jobs.display).
+What it needs is imported inside the commands, so that `seedbed --help` answers at once. A person's mistake is answered
+in one sentence and with exit code 2, before any engine starts; what fails ends with 1, a stop on request with 130.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
 from conf.errors import RecipeError, StageError
+from jobs.foreground import (
+    FAILED,
+    MISTAKE,
+    STOPPED,
+    Stopped,
+    crash_log,
+    in_a_sentence,
+    say,
+    stop_on_sigterm,
+    work_before_person,
+)
 
 if TYPE_CHECKING:
     from conf import Config
     from jobs.terminal import Screen
 
-MISTAKE, FAILED, STOPPED = 2, 1, 130
 DAILY, STAGES = "Commands", "One stage at a time"
 
 # Stage commands and their help; tests hold this against conf.stages.
@@ -43,23 +49,24 @@ STAGE_HELP = {
 }
 
 
-class Stopped(BaseException):
-    """SIGTERM came."""
-
-
 class _Commands(TyperGroup):
     """Commands whose errors are answered in a sentence and an exit code."""
 
-    def invoke(self, context: click.Context) -> Any:
+    def invoke(self, context: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(context)
         except (RecipeError, StageError) as error:
-            _say(str(error))
+            say(str(error))
             raise typer.Exit(MISTAKE if isinstance(error, RecipeError) else FAILED) from error
         except (KeyboardInterrupt, Stopped) as stop:
-            _say("Stopped, as asked.")
+            say("Stopped, as asked.")
             raise typer.Exit(STOPPED) from stop
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] in ("typer", "click"):  # exits, and errors of usage
+                raise
+            say(f"Failed: {in_a_sentence(error)}\nThe log: {crash_log(error)}")
+            raise typer.Exit(FAILED) from error
 
 
 app = typer.Typer(
@@ -73,38 +80,38 @@ app = typer.Typer(
 
 Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file of yours.", show_default=False)]
 RecipeFlag = Annotated[str, typer.Option("--recipe", help="A shipped recipe's name or a YAML file of yours.")]
-Root = Annotated[str | None, typer.Option("--root", help="Where tables and files lie; ./seedbed-data where not said.", envvar="SEEDBED_ROOT")]
+Root = Annotated[
+    str | None,
+    typer.Option("--root", help="Where tables and files lie; ./seedbed-data where not said.", envvar="SEEDBED_ROOT"),
+]
 Runtime = Annotated[str, typer.Option("--runtime", help="Where to run: a shipped runtime's name or a YAML file.")]
-Set = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Lay a value over the recipe; may be repeated.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=C", help="Lay a value over the recipe; may be repeated.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; do nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again though it is done.")]
 
 
 def main() -> None:
     """Run the command; the entry point."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    stop_on_sigterm()
     app(prog_name="seedbed")
 
 
-def _on_sigterm(*_: object) -> None:
-    raise Stopped
-
-
-def _say(text: str) -> None:
-    """Tell the person about a mistake or a failure, on stderr, as plain text."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
-
-
-def _config(recipe: str, runtime: str, sets: list[str], root: str | None) -> Config:
+def _config(recipe: str, runtime: str, sets: list[str] | None, root: str | None) -> Config:
     import conf
 
-    return conf.load(recipe, runtime, sets, root)
+    return conf.load(recipe, runtime, sets or (), root)
 
 
 @app.command(rich_help_panel=DAILY)
 def run(
-    recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = [], dry_run: DryRun = False, force: Force = False  # noqa: B006
+    recipe: Recipe,
+    root: Root = None,
+    runtime: Runtime = "local",
+    sets: Set = None,
+    dry_run: DryRun = False,
+    force: Force = False,
 ) -> None:
     """Grow RECIPE's dataset: every stage that is not done yet, then the report."""
     config = _config(recipe, runtime, sets, root)
@@ -117,14 +124,19 @@ def run(
 
         pipeline.run(config, force, tell)
 
-    _engines_run(config, f"seedbed run {recipe}", work, _show_end)
+    work_before_person(config, f"seedbed run {recipe}", work, _show_end)
 
 
 def _stage_command(name: str) -> Callable[..., None]:
     """The command of one stage."""
 
     def command(
-        recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = [], dry_run: DryRun = False, force: Force = False  # noqa: B006
+        recipe: Recipe,
+        root: Root = None,
+        runtime: Runtime = "local",
+        sets: Set = None,
+        dry_run: DryRun = False,
+        force: Force = False,
     ) -> None:
         config = _config(recipe, runtime, sets, root)
         if dry_run:
@@ -136,7 +148,7 @@ def _stage_command(name: str) -> Callable[..., None]:
 
             pipeline.run_one(config, name, force, tell)
 
-        _engines_run(config, f"seedbed {name} {recipe}", work)
+        work_before_person(config, f"seedbed {name} {recipe}", work)
 
     return command
 
@@ -148,8 +160,12 @@ for _name, _help in STAGE_HELP.items():
 @app.command(rich_help_panel=DAILY)
 def new(
     name: Annotated[str, typer.Argument(help="What the dataset is to be called.", show_default=False)],
-    source: Annotated[Path, typer.Option("--from", help="A folder of images, one folder a class or with a CSV manifest; or an NPZ.")],
-    label: Annotated[str | None, typer.Option("--label", help="The manifest's column of labels, where it cannot be told.")] = None,
+    source: Annotated[
+        Path, typer.Option("--from", help="A folder of images, one folder a class or with a CSV manifest; or an NPZ.")
+    ],
+    label: Annotated[
+        str | None, typer.Option("--label", help="The manifest's column of labels, where it cannot be told.")
+    ] = None,
     dry_run: DryRun = False,
     force: Force = False,
 ) -> None:
@@ -170,13 +186,25 @@ def new(
         raise RecipeError(f"./{file} is there already: --force writes over it.")
     file.write_text(text, "utf-8")
     conf.load(f"./{file}")
-    screen().result.print(f"./{file}: {seen.total:,} images, {len(seen.labels)} classes. Next: seedbed run ./{file}", markup=False)
+    screen().result.print(
+        f"./{file}: {seen.total:,} images, {len(seen.labels)} classes. Next: seedbed run ./{file}", markup=False
+    )
 
 
 @app.command(name="list", rich_help_panel=DAILY)
 def list_(
-    kind: Annotated[str, typer.Argument(help="recipes, steps, generators, readers, runtimes or stages; all where left out.", show_default=False)] = "",
-    word: Annotated[str, typer.Argument(help="Only what has this in its name; one step alone is shown with its options.", show_default=False)] = "",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="recipes, steps, generators, readers, runtimes or stages; all where left out.", show_default=False
+        ),
+    ] = "",
+    word: Annotated[
+        str,
+        typer.Argument(
+            help="Only what has this in its name; one step alone is shown with its options.", show_default=False
+        ),
+    ] = "",
 ) -> None:
     """What there is to use, one line each."""
     from jobs import listing
@@ -198,7 +226,7 @@ def list_(
 
 
 @app.command(rich_help_panel=DAILY)
-def show(recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = []) -> None:  # noqa: B006
+def show(recipe: Recipe, root: Root = None, runtime: Runtime = "local", sets: Set = None) -> None:
     """What RECIPE's tables hold: rows by origin, split and label, refused rows, last runs."""
     from jobs.show import everything
     from jobs.terminal import screen
@@ -213,7 +241,7 @@ def explain(
     recipe: RecipeFlag,
     root: Root = None,
     runtime: Runtime = "local",
-    sets: Set = [],  # noqa: B006
+    sets: Set = None,
 ) -> None:
     """What made a row, from what, with which drawn parameters; makes it again and compares the bytes."""
     from jobs.explain import explain as explained
@@ -222,26 +250,33 @@ def explain(
     config = _config(recipe, runtime, sets, root)
     found, out = explained(config, row_id), screen().result
     row = found.row
-    confidence = f", confidence {row['row_label_confidence']:.3f}" if row.get("row_label_confidence") is not None else ""
+    confidence = (
+        f", confidence {row['row_label_confidence']:.3f}" if row.get("row_label_confidence") is not None else ""
+    )
     out.print(f"{row['row_id']}  {row['row_origin']}, in {found.table}", markup=False, style="bold")
-    out.print(f"split {row['row_split'] or 'none'}; label {row['label']} ({row['row_label_source']}{confidence})", markup=False)
+    out.print(
+        f"split {row['row_split'] or 'none'}; label {row['label']} ({row['row_label_source']}{confidence})",
+        markup=False,
+    )
     for line in found.lines:
         out.print(line, markup=False)
-    out.print(found.again, markup=False, style={True: "green", False: "red"}.get(found.same, "yellow"))
+    out.print(found.again, markup=False, style="yellow" if found.same is None else "green" if found.same else "red")
     if found.same is False:
         raise typer.Exit(FAILED)
 
 
 @app.command(rich_help_panel=DAILY)
 def doctor(
-    recipe: Annotated[str, typer.Argument(help="Look at this recipe's tables too.")] = "digits", root: Root = None, runtime: Runtime = "local"
+    recipe: Annotated[str, typer.Argument(help="Look at this recipe's tables too.")] = "digits",
+    root: Root = None,
+    runtime: Runtime = "local",
 ) -> None:
     """Check Java, jars, versions, memory, Ray, paths and tables; say what mends what is not right."""
     from jobs.doctor import BAD, findings
     from jobs.terminal import screen
 
     out, bad = screen().result, False
-    for each in findings(_config(recipe, runtime, [], root)):
+    for each in findings(_config(recipe, runtime, None, root)):
         mark, style = {"good": ("✓", "green"), "warn": ("!", "yellow")}.get(each.state, ("✗", "red"))
         out.print(f"{mark} {each.what}: {each.found}", style=None if each.state == "good" else style, markup=False)
         if each.mend:
@@ -260,64 +295,7 @@ def _show_plan(config: Config, force: bool, only: str = "") -> None:
     screen().result.print(show.plan_table(planned))
 
 
-def _engines_run(
-    config: Config, command: str, work: Callable[[Callable[[Any], None]], None], end: Callable[[Config, Screen, int], None] | None = None
-) -> None:
-    """Do `work` with the engines' chatter in a log and progress on the screen; say in a sentence how it ended otherwise."""
-    import time
-
-    from jobs import pipeline
-    from jobs.display import shown
-    from jobs.terminal import engines_logged, in_words, log_folder, new_log
-
-    pipeline.check(config)
-    began = time.monotonic()
-    log = new_log(log_folder(config), command.split()[1])
-    with engines_logged(log) as screen, shown(screen.aside) as display:
-        try:
-            work(display.tell)
-        except (KeyboardInterrupt, Stopped) as stop:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            _say_on(screen, f"Stopped{_in(display.stage)}, as asked. What is finished is kept: `{command}` goes on from there.")
-            raise typer.Exit(STOPPED) from stop
-        except RecipeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the boundary to the person: told in a sentence, whole in the log
-            _failed(screen, display.stage, error, log)
-            raise typer.Exit(FAILED) from error
-        if end is not None:
-            end(config, screen, display.skipped)
-        screen.aside.print(f"{_unchanged(display.skipped)}{in_words(time.monotonic() - began)} in all.", style="dim")
-
-
-def _unchanged(stages: int) -> str:
-    return f"{stages} stages unchanged. " if stages else ""
-
-
-def _in(stage: str) -> str:
-    return f" in {stage}" if stage else ""
-
-
-def _failed(screen: Screen, stage: str, error: BaseException, log: Path) -> None:
-    """One sentence for the person; the traceback for the log (descriptor 2 leads there)."""
-    import traceback
-
-    traceback.print_exception(error)
-    sys.stderr.flush()
-    told = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {_first_line(error)}"
-    _say_on(screen, f"Failed{_in(stage)}: {told}")
-    _say_on(screen, f"The log: {log}")
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")[:300]
-
-
-def _say_on(screen: Screen, text: str) -> None:
-    screen.aside.print(text, markup=False, style="red" if text.startswith("Failed") else None)
-
-
-def _show_end(config: Config, screen: Screen, _: int) -> None:
+def _show_end(config: Config, screen: Screen) -> None:
     """The headline and where the report lies."""
     from jobs import show
 

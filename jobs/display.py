@@ -1,7 +1,7 @@
 """How far the work is: a bar a stage on a terminal, plain lines elsewhere.
 
-The conductor tells which stage starts and ends (`tell`); the stages report how far they are (`conf.progress`, which calls `open`). A
-display joins the two: what a stage opens while it runs moves that stage's bar.
+The conductor tells which stage starts and ends (`tell`); the stages report how far they are (`conf.progress`, which
+calls `open`). A display joins the two: what a stage opens while it runs moves that stage's bar.
 """
 
 from __future__ import annotations

@@ -82,10 +82,20 @@ def _versions() -> Iterator[Finding]:
     try:
         needed = importlib.metadata.requires("seedbed") or []
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("packages", WARN, "Seedbed is not installed as a package", "pip install -e . in its folder, or make run.")
+        yield Finding(
+            "packages", WARN, "Seedbed is not installed as a package", "pip install -e . in its folder, or make run."
+        )
         return
-    pins = [found for each in needed if "extra ==" not in each and (found := re.match(r"([\w.-]+)(?:\[[^\]]*\])?==([\w.]+)", each))]
-    other = [f"{name} {has or 'missing'} (tested with {pin})" for name, pin in (pin.groups() for pin in pins) if (has := _version(name)) != pin]
+    pins = [
+        found
+        for each in needed
+        if "extra ==" not in each and (found := re.match(r"([\w.-]+)(?:\[[^\]]*\])?==([\w.]+)", each))
+    ]
+    other = [
+        f"{name} {has or 'missing'} (tested with {pin})"
+        for name, pin in (pin.groups() for pin in pins)
+        if (has := _version(name)) != pin
+    ]
     if other:
         yield Finding("packages", WARN, "; ".join(other), "make run installs the versions that were tested together.")
     else:
@@ -109,10 +119,16 @@ def _memory(config: Config) -> Finding:
     free = _available_mb()
     if free is None:
         return Finding("memory", WARN, "cannot be told here", f"About {wanted:,} MB are wanted.")
-    found = f"{free:,} MB free; Spark's heap {heap:,}, Ray's store {config.runtime.ray.object_store_mb:,}, the rest about {PYTHON_SIDE_MB:,}"
+    store = config.runtime.ray.object_store_mb
+    found = f"{free:,} MB free; Spark's heap {heap:,}, Ray's store {store:,}, the rest about {PYTHON_SIDE_MB:,}"
     if free >= wanted:
         return Finding("memory", GOOD, found)
-    return Finding("memory", WARN, found, "Close something, or lower spark.driver_memory and ray.object_store_mb in a runtime file: --runtime FILE.")
+    return Finding(
+        "memory",
+        WARN,
+        found,
+        "Close something, or lower spark.driver_memory and ray.object_store_mb in a runtime file: --runtime FILE.",
+    )
 
 
 def _megabytes(text: str) -> int:
@@ -139,7 +155,12 @@ def _cores(config: Config) -> Finding:
     wanted = config.runtime.ray.cpus or 1
     if has >= wanted or config.runtime.ray.address:
         return Finding("cores", GOOD, f"{has}")
-    return Finding("cores", WARN, f"{has}, and the runtime {config.runtime.name} counts on {wanted}", "It works, slower; a runtime file may say ray: {cpus: 1}.")
+    return Finding(
+        "cores",
+        WARN,
+        f"{has}, and the runtime {config.runtime.name} counts on {wanted}",
+        "It works, slower; a runtime file may say ray: {cpus: 1}.",
+    )
 
 
 def _shared_memory(config: Config) -> Finding:
@@ -149,7 +170,12 @@ def _shared_memory(config: Config) -> Finding:
     free = shutil.disk_usage("/dev/shm").free // MB  # noqa: S108
     if free >= config.runtime.ray.object_store_mb:
         return Finding("shared memory", GOOD, f"{free:,} MB free in /dev/shm")
-    return Finding("shared memory", WARN, f"{free:,} MB free in /dev/shm, Ray's store wants {config.runtime.ray.object_store_mb:,}", "Start the container with --shm-size=1g, or lower ray.object_store_mb.")
+    return Finding(
+        "shared memory",
+        WARN,
+        f"{free:,} MB free in /dev/shm, Ray's store wants {config.runtime.ray.object_store_mb:,}",
+        "Start the container with --shm-size=1g, or lower ray.object_store_mb.",
+    )
 
 
 def _ray(config: Config) -> Finding:
@@ -159,7 +185,12 @@ def _ray(config: Config) -> Finding:
         return Finding("Ray", GOOD, "one of our own on 127.0.0.1, with a fresh token each time")
     if os.environ.get("RAY_AUTH_TOKEN") or (Path.home() / ".ray" / "auth_token").is_file():
         return Finding("Ray", GOOD, f"at {address}, a token is there")
-    return Finding("Ray", WARN, f"at {address}, and no token is there", "Put the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token, and set RAY_AUTH_MODE=token.")
+    return Finding(
+        "Ray",
+        WARN,
+        f"at {address}, and no token is there",
+        "Put the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token, and set RAY_AUTH_MODE=token.",
+    )
 
 
 def _token_files() -> Iterator[Finding]:
@@ -176,13 +207,23 @@ def _roots(config: Config) -> Iterator[Finding]:
         scheme = root.partition("://")[0] if "://" in root else ""
         if scheme:
             known = scheme in SHARED_SCHEMES or scheme == "file"
-            yield Finding("root", GOOD if known else WARN, f"{root} is a URI", "" if known else f"{', '.join(SHARED_SCHEMES)} are known to work.")
+            yield Finding(
+                "root",
+                GOOD if known else WARN,
+                f"{root} is a URI",
+                "" if known else f"{', '.join(SHARED_SCHEMES)} are known to work.",
+            )
         elif "/" not in root:
             yield Finding("root", GOOD, f"tables in the metastore, {root}")
         else:
             yield _writable(Path(root))
             if not local:
-                yield Finding("shared paths", WARN, f"{root} is a path", "Spark's and Ray's machines must all see it: a shared file system, or --root with a URI.")
+                yield Finding(
+                    "shared paths",
+                    WARN,
+                    f"{root} is a path",
+                    "Spark's and Ray's machines must all see it: a shared file system, or --root with a URI.",
+                )
 
 
 def _writable(root: Path) -> Finding:
@@ -194,10 +235,17 @@ def _writable(root: Path) -> Finding:
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return Finding("root", BAD, f"{root}: {error.strerror or error}", "--root names a folder that can be written to and locked.")
+        return Finding(
+            "root",
+            BAD,
+            f"{root}: {error.strerror or error}",
+            "--root names a folder that can be written to and locked.",
+        )
     free = shutil.disk_usage(there).free // MB
     if free < DISK_MB:
-        return Finding("root", WARN, f"{root} has {free:,} MB free", f"Free some: a small recipe uses up to {DISK_MB:,} MB.")
+        return Finding(
+            "root", WARN, f"{root} has {free:,} MB free", f"Free some: a small recipe uses up to {DISK_MB:,} MB."
+        )
     return Finding("root", GOOD, f"{root} can be written, {free:,} MB free")
 
 
@@ -211,14 +259,22 @@ def _tables(config: Config) -> Iterator[Finding]:
         try:
             table = opened(config, name)
         except Exception as error:  # noqa: BLE001 - deltalake raises many kinds for a damaged log; all are this finding
-            yield Finding(f"table {name}", BAD, f"cannot be read: {str(error).splitlines()[0][:200]}", "Restore its _delta_log from a copy, or delete the table: the next run makes it again.")
+            yield Finding(
+                f"table {name}",
+                BAD,
+                f"cannot be read: {str(error).splitlines()[0][:200]}",
+                "Restore its _delta_log from a copy, or delete the table: the next run makes it again.",
+            )
             continue
         if table is None:
             continue
         features = [*(table.protocol().reader_features or [])]
         bad = [feature for feature in features if feature in UNREADABLE_FEATURES]
         if bad:
-            mend = "In Spark: ALTER TABLE ... SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'false'), then REORG TABLE ... APPLY (PURGE)."
+            mend = (
+                "In Spark: ALTER TABLE ... SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'false'), "
+                "then REORG TABLE ... APPLY (PURGE)."
+            )
             yield Finding(f"table {name}", WARN, f"uses {', '.join(bad)}, which Ray and deltalake cannot read", mend)
         else:
             yield Finding(f"table {name}", GOOD, f"version {table.version()}, readable by all engines")

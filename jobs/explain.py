@@ -1,7 +1,8 @@
-"""Where a row comes from: what made it, from what, with which drawn parameters; and whether making it again gives the same bytes.
+"""Where a row comes from: what made it, from what, with which drawn parameters; and whether making it again gives the
+same bytes.
 
-A row is a function of its identity, so that needs no Spark and no Ray: the row is found by deltalake, its parents by their ids, and the
-same compiled steps or sampler that made it run here on this one row.
+A row is a function of its identity, so that needs no Spark and no Ray: the row is found by deltalake, its parents by
+their ids, and the same compiled steps or sampler that made it run here on this one row.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ AGREES, DIFFERS, UNKNOWN = "the bytes agree", "THE BYTES DIFFER", "cannot be mad
 
 @dataclass
 class Explained:
-    """A row, where it stands, what made it in lines, and whether it came out the same when made again (None: not tried)."""
+    """A row, where it stands, what made it, and whether it came out the same when made again (None: not tried)."""
 
     row: dict[str, Any]
     table: str
@@ -70,12 +71,16 @@ def find(config: Config, row_id: str) -> Explained:
         rows = table.to_pyarrow_dataset().to_table(filter=wanted).to_pylist()
         ids = sorted({row["row_id"] for row in rows})
         if len(ids) > 1:
-            raise RecipeError(f"{asked} begins the ids of {len(ids)} rows in {name}, such as {ids[0]} and {ids[1]}: give more digits.")
+            raise RecipeError(
+                f"{asked} begins the ids of {len(ids)} rows in {name}, such as {ids[0]} and {ids[1]}: give more digits."
+            )
         if rows:
             return Explained(rows[0], name)
     if missing:
         raise StageError(f"{runs.home(config)} has no tables yet: `seedbed run {config.recipe.name}` makes them.")
-    raise RecipeError(f"No row of {config.recipe.name} has the id {asked}; looked in {', '.join(TABLES)} below {runs.home(config)}.")
+    raise RecipeError(
+        f"No row of {config.recipe.name} has the id {asked}; looked in {', '.join(TABLES)} below {runs.home(config)}."
+    )
 
 
 def _begins(prefix: str) -> pc.Expression:
@@ -95,8 +100,17 @@ def _compare(found: Explained, made: bytes | None, what: str) -> None:
 def _real(config: Config, found: Explained) -> None:
     """A record of a source: read again, decoded again."""
     row = found.row
-    source = next((each for each in config.recipe.sources if records.maker("real", each.name) == row["row_id"][: records.MAKER_HEX]), None)
-    found.lines.append(f"read from {row['row_source']}" + (f", source {source.name} (reader {source.reader})" if source else ""))
+    source = next(
+        (
+            each
+            for each in config.recipe.sources
+            if records.maker("real", each.name) == row["row_id"][: records.MAKER_HEX]
+        ),
+        None,
+    )
+    found.lines.append(
+        f"read from {row['row_source']}" + (f", source {source.name} (reader {source.reader})" if source else "")
+    )
     if source is None:
         found.again = f"{UNKNOWN}: no source of this recipe made it"
         return
@@ -121,7 +135,9 @@ def _read_again(config: Config, source: Any, row: dict[str, Any]) -> bytes | Non
     for piece in _nearest_first(readers.pieces(task), row["row_source"]):
         for record in readers.read(task, piece):
             if record.position == row["row_source"]:
-                same = any(records.real_id(source.name, record.content, n) == row["row_id"] for n in range(MAX_OCCURRENCES))
+                same = any(
+                    records.real_id(source.name, record.content, n) == row["row_id"] for n in range(MAX_OCCURRENCES)
+                )
                 return record.image if same else None
     return None
 
@@ -160,7 +176,9 @@ def _augmented(config: Config, found: Explained) -> None:
     found.lines.append(f"made by augment: {row['row_source']}")
     for parent in row["row_parents"] or []:
         known = parents.get(parent)
-        found.lines.append(f"from {parent}" + (f", {known['label']}, {known['row_source']}" if known else ", which is no longer there"))
+        found.lines.append(
+            f"from {parent}" + (f", {known['label']}, {known['row_source']}" if known else ", which is no longer there")
+        )
     steps, form, seed = _steps_of(config, row["row_id"][: records.MAKER_HEX])
     if len(parents) < len(row["row_parents"] or []):
         found.again = f"{UNKNOWN}: a parent is no longer there"
@@ -182,19 +200,28 @@ def _short(value: Any) -> str:
 
 
 def _child_batch(row: dict[str, Any], parents: dict[str, dict[str, Any]], mixes: bool) -> pa.RecordBatch:
-    """The one row as augment hands it to the steps: its primary id, its first parent's payload, its partner's beside it."""
+    """The row as augment hands it to the steps: its primary id, its first parent's payload, its partner beside it."""
     first, *others = row["row_parents"]
     parent = parents[first]
     primary = records.child_id(row["row_id"][: records.MAKER_HEX], [first])
     columns = {**parent, "row_id": primary, "row_parents": [first]}
     schema = [pa.field(name, pa.array([value]).type) for name, value in columns.items()]
-    arrays = [pa.array([value], _type_of(name) or field.type) for (name, value), field in zip(columns.items(), schema, strict=True)]
+    arrays = [
+        pa.array([value], _type_of(name) or field.type)
+        for (name, value), field in zip(columns.items(), schema, strict=True)
+    ]
     names = list(columns)
     if mixes:
         partner = parents[others[0]] if others else None
-        told = {"partner_image": partner and partner["image"], "partner_label": partner and partner["label"], "partner_id": others[0] if others else None}
+        told = {
+            "partner_image": partner and partner["image"],
+            "partner_label": partner and partner["label"],
+            "partner_id": others[0] if others else None,
+        }
         names += list(told)
-        arrays += [pa.array([value], pa.binary() if name == "partner_image" else pa.string()) for name, value in told.items()]
+        arrays += [
+            pa.array([value], pa.binary() if name == "partner_image" else pa.string()) for name, value in told.items()
+        ]
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
@@ -213,11 +240,16 @@ def _steps_of(config: Config, maker: str) -> tuple[list[Any], Any, int]:
 
     recipe = config.recipe
     own = [(recipe.augment, recipe.image, recipe.seed)] if recipe.augment else []
-    older = [(Augment(**d.parts["augment"]), ImageForm(**d.parts["image"]), d.parts["seed"]) for d in markers(config, "augment")]
+    older = [
+        (Augment(**d.parts["augment"]), ImageForm(**d.parts["image"]), d.parts["seed"])
+        for d in markers(config, "augment")
+    ]
     for augment, form, seed in own + older:
         if maker in makers(augment, form, seed):
             return list(augment.steps), form, seed
-    raise StageError("neither this recipe's steps nor those of a finished augment stage made it (a step's revision may have changed)")
+    raise StageError(
+        "neither this recipe's steps nor those of a finished augment stage made it (a step's revision may have changed)"
+    )
 
 
 def markers(config: Config, stage: str) -> Iterator[Done]:
@@ -251,7 +283,9 @@ def _synthetic(config: Config, found: Explained) -> None:
     row = found.row
     found.lines.append(f"sampled from {row['row_source']}")
     label, index, checkpoint = _place_of(row["row_source"])
-    folders = [(done, f"{done.folder}/checkpoint") for done in markers(config, "train") if checkpoint in done.outputs.values()]
+    folders = [
+        (done, f"{done.folder}/checkpoint") for done in markers(config, "train") if checkpoint in done.outputs.values()
+    ]
     if not folders:
         found.again = f"{UNKNOWN}: the checkpoint {checkpoint} is no longer there"
         return
@@ -261,7 +295,9 @@ def _synthetic(config: Config, found: Explained) -> None:
         sampler = Sampler(folder, temperature)
         if row_id_of(sampler.maker, label, index) == row["row_id"]:
             found.lines.append(f"noise drawn for label {label}, index {index}, temperature {temperature:g}")
-            _compare(found, sampler(label, index, index + 1).column("image")[0].as_py(), "sampled again from its checkpoint")
+            _compare(
+                found, sampler(label, index, index + 1).column("image")[0].as_py(), "sampled again from its checkpoint"
+            )
             return
     found.again = f"{UNKNOWN}: it was sampled at another temperature or by another revision of the sampler"
 

@@ -1,4 +1,4 @@
-"""What there is to use, one line each from its own docstring. Modules that would import an engine are read, not imported."""
+"""What there is to use, one line each from its own docstring. What would import an engine is read, not imported."""
 
 from __future__ import annotations
 
@@ -45,12 +45,17 @@ def generators() -> Lines:
 def readers() -> Lines:
     """Readers for `sources`."""
     trees = _modules("jobs", "readers")
-    return [(name, _first_line(trees[name])) for name in get_args(Source.model_fields["reader"].annotation) if name in trees]
+    return [
+        (name, _first_line(trees[name])) for name in get_args(Source.model_fields["reader"].annotation) if name in trees
+    ]
 
 
 def stage_lines() -> Lines:
     """The stages of a run, in order."""
-    return [(each.name, f"{each.engine if each.engine != 'none' else 'no engine'}, reads {_reads(each)}") for each in stages.STAGES]
+    return [
+        (each.name, f"{each.engine if each.engine != 'none' else 'no engine'}, reads {_reads(each)}")
+        for each in stages.STAGES
+    ]
 
 
 KINDS: dict[str, Callable[[], Lines]] = {
@@ -102,8 +107,10 @@ def _first_line(tree: ast.Module) -> str:
 def _presets(tree: ast.Module) -> list[str]:
     """Keys of the module's PRESETS, as far as they are written out."""
     for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         value = getattr(node, "value", None)
         if any(isinstance(t, ast.Name) and t.id == "PRESETS" for t in targets) and isinstance(value, ast.Dict):
-            return [key.value for key in value.keys if isinstance(key, ast.Constant)]
+            return [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
     return []

@@ -1,4 +1,5 @@
-"""Look at a person's images before a recipe is written for them: how they lie, their sizes, channels, classes and counts.
+"""Look at a person's images before a recipe is written for them: how they lie, their sizes, channels, classes and
+counts.
 
 Every file is counted; sizes and channels are told from at most SAMPLED of them, spread evenly over the sorted names.
 """
@@ -28,7 +29,7 @@ MAX_LABELS = 1000
 
 @dataclass(frozen=True)
 class Found:
-    """One source as it lies there. `path` is relative to the look's `data`; `columns` are (file, label) of a manifest."""
+    """One source. `path` is relative to the look's `data`; `columns` are (file, label) of a manifest."""
 
     name: str
     reader: str
@@ -40,7 +41,7 @@ class Found:
 
 @dataclass
 class Look:
-    """What was seen: sources, rows per label and split (`""` where none is given), sizes (height, width) and formats of a sample."""
+    """What was seen: sources, rows by split (`""`: none given) and label; (height, width) and formats of a sample."""
 
     data: Path
     sources: list[Found]
@@ -73,7 +74,7 @@ class Look:
 
 
 def look_at(path: Path, label_column: str | None = None) -> Look:
-    """Look at a folder of class folders (or of train, val, test folders of them), a folder with a CSV manifest, or an NPZ."""
+    """Look at a folder of class folders (below train, val, test or not), a folder with a CSV manifest, or an NPZ."""
     if not path.exists():
         raise RecipeError(f"--from {path}: there is no such folder or file.")
     if path.is_file():
@@ -87,8 +88,8 @@ def look_at(path: Path, label_column: str | None = None) -> Look:
 
 
 _WANTED = (
-    "needs a folder with one folder of images a class, a folder of images with a CSV manifest (a column of file names, one of labels), "
-    "or an NPZ of `images` and `labels` (or `train_images`, `train_labels`, `test_images`, ...)."
+    "needs a folder with one folder of images a class, a folder of images with a CSV manifest (a column of file names, "
+    "one of labels), or an NPZ of `images` and `labels` (or `train_images`, `train_labels`, `test_images`, ...)."
 )
 
 
@@ -101,13 +102,17 @@ def _checked(look: Look, path: Path) -> Look:
     if len(look.labels) < 2:
         raise RecipeError(f"--from {path}: has only the class {look.labels[0]!r}; a recipe needs at least two.")
     if len(look.labels) > MAX_LABELS:
-        raise RecipeError(f"--from {path}: has {len(look.labels):,} different labels; is the label column right? --label names it.")
+        raise RecipeError(
+            f"--from {path}: has {len(look.labels):,} different labels; is the label column right? --label names it."
+        )
     return look
 
 
 def _folders(path: Path) -> Look:
     """A folder a class; or train, val and test folders of them."""
-    splits = {entry: SPLIT_NAMES[entry.name.lower()] for entry in _subfolders(path) if entry.name.lower() in SPLIT_NAMES}
+    splits = {
+        entry: SPLIT_NAMES[entry.name.lower()] for entry in _subfolders(path) if entry.name.lower() in SPLIT_NAMES
+    }
     nested = {entry: split for entry, split in splits.items() if _subfolders(entry)}
     if not nested:
         look = Look(path.parent, [Found("images", "image_folder", path.name)])
@@ -174,7 +179,10 @@ def _manifest(folder: Path, manifest: Path, label_column: str | None) -> Look:
         raise RecipeError(f"{manifest}: cannot be read as UTF-8 CSV ({error}).") from error
     file_column = _file_column(folder, rows, columns, manifest)
     named = _label_column(rows, [c for c in columns if c not in (file_column, "split")], label_column, manifest)
-    look = Look(folder.parent, [Found("images", "image_manifest", folder.name, None, f"{folder.name}/{manifest.name}", (file_column, named))])
+    look = Look(
+        folder.parent,
+        [Found("images", "image_manifest", folder.name, None, f"{folder.name}/{manifest.name}", (file_column, named))],
+    )
     kept = [row for row in rows if row.get(named)]
     for split in sorted({_split_of(row) for row in kept}):
         look.counts[split] = Counter(str(row[named]).strip() for row in kept if _split_of(row) == split)
@@ -193,7 +201,7 @@ def _file_column(folder: Path, rows: list[dict[str, str]], columns: list[str], m
     best = max(shares, key=lambda c: shares[c], default=None)
     if best is None or shares[best] < 0.5:
         raise RecipeError(
-            f"{manifest}: none of its columns ({', '.join(columns) or 'it has none'}) names files that lie below {folder}. "
+            f"{manifest}: none of its columns ({', '.join(columns) or 'it has none'}) names files below {folder}. "
             "One column must hold paths relative to that folder."
         )
     return best
@@ -238,9 +246,13 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray]) -> Look:
         if images is None or labels is None:
             continue
         if len(images) != len(labels):
-            raise RecipeError(f"{path}: {prefix}images has {len(images)} rows and {prefix}labels {len(labels)}; they must be as many.")
+            raise RecipeError(
+                f"{path}: {prefix}images has {len(images)} rows and {prefix}labels {len(labels)}; they must be as many."
+            )
         if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
-            raise RecipeError(f"{path}: {prefix}images has shape {images.shape}; it needs (N, H, W) or (N, H, W, 1 or 3).")
+            raise RecipeError(
+                f"{path}: {prefix}images has shape {images.shape}; it needs (N, H, W) or (N, H, W, 1 or 3)."
+            )
         if images.dtype != np.uint8:
             raise RecipeError(f"{path}: {prefix}images is of type {images.dtype}; it needs uint8 in 0 to 255.")
         look.counts[split] = Counter(str(label) for label in np.asarray(labels).reshape(-1).tolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,11 @@ GAN_SIDE_MAX = 32  # beyond it a GAN wants a GPU, so it is written as a comment
 GAN_ROWS_MIN = 50
 MIXTURE_ROWS_MIN = 3
 OUTLIER_ROWS_MIN = 20
-IMBALANCE = 1.5
-LABEL_WIDTH = 100
+IMBALANCE = 1.5  # largest class to smallest, from which on the small ones are filled up
+FEW_ROWS = 5
+ROWS_PER_LABEL_MIN = 20
+COPIES = ((300, 20), (3000, 10), (20_000, 4))  # below so many train rows, so many copies; beyond, one
+COMMENT_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,16 @@ def check_name(name: str) -> None:
     """Raise RecipeError for a name that cannot be a recipe's, with one near it that can."""
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
         fit = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_0123456789") or "mine"
-        raise RecipeError(f"{name!r} cannot name a recipe: small letters, digits, _ and -, a letter first, such as {fit[:63]!r}.")
+        raise RecipeError(
+            f"{name!r} cannot name a recipe: small letters, digits, _ and -, a letter first, such as {fit[:63]!r}."
+        )
 
 
 def write(name: str, look: Look, file: Path) -> str:
     """The text of the recipe `name` for what was seen, to be saved as `file`."""
     form = _form(look)
-    parts = [_head(name, look, file), _image(form), _labels(look), _sources(look), _clean(look, form), _split(look)]
-    parts += [_augment(look, form), _generate(look, form), _judging(look, form)]
+    parts = [_head(name, look, file), _image(form), _labels(look), _sources(look), _clean(look), _split(look)]
+    parts += [_augment(look, form), _generate(look, form), _judging(form)]
     return "\n".join(parts)
 
 
@@ -55,7 +61,7 @@ def _form(look: Look) -> Form:
     seen = sum(look.sizes.values())
     jpeg = look.formats.get("JPEG", 0) > seen / 2 and min(height, width) >= SIDE_MAX
     channels = look.channels
-    if most == seen and SIDE_MIN <= min(height, width) and max(height, width) <= 2 * SIDE_MAX:
+    if most == seen and min(height, width) >= SIDE_MIN and max(height, width) <= 2 * SIDE_MAX:
         why = f"all {seen:,} images looked at are {width}x{height}, so none is resized; one of another size is refused"
         return Form(height, width, channels, None, "jpeg" if jpeg else "png", why)
     heights, widths = zip(*look.sizes.elements(), strict=True)
@@ -70,18 +76,29 @@ def _form(look: Look) -> Form:
     return Form(sides[0], sides[1], channels, "stretch" if alike else "fit", "png", why)
 
 
+def _why(text: str, indent: int = 0) -> str:
+    """A comment of as many lines as it takes. What people named stands in it on one line: no name can end a comment."""
+    flat = " ".join(text.split())
+    margin = " " * indent + "# "
+    return "\n".join(
+        textwrap.wrap(f"{flat[:1].upper()}{flat[1:]}", COMMENT_WIDTH, initial_indent=margin, subsequent_indent=margin)
+    )
+
+
 def _head(name: str, look: Look, file: Path) -> str:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in look.formats.most_common(3))
     damaged = f"; {look.unreadable:,} of them cannot be read and will be quarantined" if look.unreadable else ""
     return "\n".join(
         [
-            f"# Written by `seedbed new {name}` after looking at {look.total:,} images ({kinds} looked into{damaged}).",
-            f"# It runs as it is: seedbed run {_shown(file)}   What each key may say: seedbed list steps, seedbed list generators.",
+            _why(f"Written by `seedbed new {name}` from {look.total:,} images ({kinds} looked into{damaged})."),
+            f"# It runs as it is: seedbed run {_shown(file)}",
+            "# What else its keys may say: seedbed list steps, seedbed list generators.",
             f"name: {name}",
-            f"about: {json.dumps(f'{look.total:,} images of {len(look.labels)} classes', ensure_ascii=False)}",
+            f"about: {_quoted(f'{look.total:,} images of {len(look.labels)} classes')}",
             "modality: image",
             "seed: 1   # another seed: other splits, other draws",
-            f"data: {_quoted(_from(look.data, file.parent))}   # where the paths below start (relative: from this file's folder); --set data=DIR places it",
+            "# Where the paths below start (relative: from this file's folder); --set data=DIR places it elsewhere.",
+            f"data: {_quoted(_from(look.data, file.parent))}",
             "",
         ]
     )
@@ -106,20 +123,23 @@ def _image(form: Form) -> str:
     resize = f", resize: {form.resize}" if form.resize else ""
     encoding = ", encoding: jpeg" if form.encoding == "jpeg" else ""
     colours = "no colour was seen, so one channel" if form.channels == 1 else "there is colour, so three channels"
-    return (
-        f"# {form.why[:1].upper()}{form.why[1:]}; {colours}.\n"
-        f"image: {{height: {form.height}, width: {form.width}, channels: {form.channels}{resize}{encoding}}}"
-    )
+    said = f"height: {form.height}, width: {form.width}, channels: {form.channels}{resize}{encoding}"
+    return f"{_why(f'{form.why}; {colours}.')}\nimage: {{{said}}}"
 
 
 def _labels(look: Look) -> str:
     per_label = look.per_label()
     counts = ", ".join(f"{label}: {per_label[label]:,}" for label in look.labels[:12])
     more = f", and {len(look.labels) - 12} more" if len(look.labels) > 12 else ""
-    few = [label for label in look.labels if per_label[label] < 5]
-    lines = [f"# Images to train on, by label: {counts}{more}.".replace("\n", " ")]
+    lines = [_why(f"Images to train on, by label: {counts}{more}.")]
+    few = [label for label in look.labels if per_label[label] < FEW_ROWS]
     if few:
-        lines.append(f"# Few for {', '.join(map(repr, few[:5]))}: with under 5 images a class has hardly one in each split; more would help most here.")
+        named = ", ".join(map(repr, few[:5]))
+        lines.append(
+            _why(
+                f"Few for {named}: a class of under {FEW_ROWS} has hardly one in each split. More would help most here."
+            )
+        )
     return "\n".join([*lines, f"labels: [{', '.join(_quoted(label) for label in look.labels)}]"])
 
 
@@ -142,19 +162,20 @@ def _given(look: Look) -> bool:
     return "test" in look.counts and "train" in look.counts
 
 
-def _clean(look: Look, form: Form) -> str:
+def _clean(look: Look) -> str:
     fewest = min(look.per_label().values(), default=0)
     lines = [
         "clean:",
         "  rules:",
         "    - image.reject_blank: {min_std: 1.0}   # an image of one colour teaches nothing",
-        "  # Copies are merged; near copies stay, but together in one split, so that none leaks into the test.",
+        _why("Copies are merged. Near copies stay, but together in one split, so that none leaks into the test.", 2),
         "  duplicates: {exact: drop, near: group, max_distance_bits: 2}",
     ]
     if fewest >= OUTLIER_ROWS_MIN:
-        lines.append("  outliers: {method: robust_z, threshold: 6, action: quarantine}   # far from its own class: a wrong label or a broken picture")
+        lines.append(_why("Far from the rest of its class: a wrong label or a broken picture.", 2))
+        lines.append("  outliers: {method: robust_z, threshold: 6, action: quarantine}")
     else:
-        lines.append(f"  # No outlier rule: the smallest class has {fewest} images, too few to say what is usual.")
+        lines.append(_why(f"No outlier rule: the smallest class has {fewest} images, too few to say what is usual.", 2))
     return "\n".join(lines)
 
 
@@ -162,13 +183,12 @@ def _split(look: Look) -> str:
     if _given(look):
         val = "given" if "val" in look.counts else "0.15"
         train = "train: given, rest: ignore" if look.sources[0].reader == "npz" and val == "given" else "rest: train"
-        return f"# The test images were given apart and stay so.\nsplit: {{test: given, val: {val}, {train}, stratify: label}}"
+        said = f"test: given, val: {val}, {train}, stratify: label"
+        return f"{_why('The test images were given apart and stay so.')}\nsplit: {{{said}}}"
     total = look.total
     share = 0.2 if total < 1000 else 0.15 if total < 10_000 else 0.1
-    return (
-        f"# {share:.0%} to measure by (test), {share:.0%} to choose by (val): with {total:,} images, fewer would measure too roughly.\n"
-        f"split: {{val: {share}, test: {share}, rest: train, stratify: label}}"
-    )
+    why = f"{share:.0%} to measure by (test) and to choose by (val): fewer of {total:,} would be too rough."
+    return f"{_why(why)}\nsplit: {{val: {share}, test: {share}, rest: train, stratify: label}}"
 
 
 def _train_rows(look: Look) -> int:
@@ -181,21 +201,22 @@ def _train_rows(look: Look) -> int:
 
 def _augment(look: Look, form: Form) -> str:
     rows = _train_rows(look)
-    copies = 20 if rows < 300 else 10 if rows < 3000 else 4 if rows < 20_000 else 1
+    copies = next((copies for most, copies in COPIES if rows < most), 1)
     lines = [
-        f"# About {rows:,} train rows: {copies} altered copies of each. Copies that make a judge worse are not merged (gate).",
+        _why(f"About {rows:,} train rows: {copies} altered copies of each. Copies that do harm are not merged (gate)."),
         "augment:",
         f"  copies: {copies}",
         "  steps:",
         "    - image.affine: {rotate_degrees: [-10, 10], scale: [0.9, 1.1], translate_fraction: [-0.08, 0.08]}",
-        "    # - image.horizontal_flip: {p: 0.5}   # only where left and right mean the same: not for digits, letters, signs",
+        "    # Only where left and right mean the same: not for digits, letters, signs.",
+        "    # - image.horizontal_flip: {p: 0.5}",
         "    - image.brightness: {p: 0.5}   # light changes",
         "    - image.contrast: {p: 0.5}",
     ]
     if form.channels == 3:
-        lines.append("    - image.colour_jitter: {p: 0.5}   # colour changes with light and camera; drop it where colour is what tells classes apart")
-    lines.append("    - image.gaussian_noise: {std: 6, p: 0.3}   # sensors are noisy")
-    return "\n".join(lines)
+        lines.append("    # Colours change with light and camera; leave it out where colour tells classes apart.")
+        lines.append("    - image.colour_jitter: {p: 0.5}")
+    return "\n".join([*lines, "    - image.gaussian_noise: {std: 6, p: 0.3}   # sensors are noisy"])
 
 
 def _plan(look: Look) -> tuple[str, str]:
@@ -204,32 +225,39 @@ def _plan(look: Look) -> tuple[str, str]:
     largest, smallest = max(counts.values()), max(1, min(counts.values()))
     if largest / smallest >= IMBALANCE:
         rarest = min(counts, key=lambda label: counts[label])
-        why = f"{json.dumps(rarest, ensure_ascii=False)} has {smallest:,} images where another has {largest:,}: rows are made until all classes have as many"
-        return "{balance: majority}", why
-    mean = max(20, round(_train_rows(look) / len(look.labels)))
-    return f"{{per_label: {mean}}}", "classes are about even: as many new rows as there are real ones"
+        why = f"{_quoted(rarest)} has {smallest:,} images where another has {largest:,}: they are made even."
+        return "{balance: majority}", f"The class {why}"
+    mean = max(ROWS_PER_LABEL_MIN, round(_train_rows(look) / len(look.labels)))
+    return f"{{per_label: {mean}}}", "Classes are about even: as many new rows as there are real ones."
 
 
 def _generate(look: Look, form: Form) -> str:
     rows, why = _plan(look)
     smallest = min(look.per_label().values(), default=0)
     if smallest < MIXTURE_ROWS_MIN:
-        return f"# No generator: the smallest class has {smallest} images, and a generator needs at least {MIXTURE_ROWS_MIN} to learn from.\ngenerate: []"
-    gan = f"  - {{model: image_gan, preset: hinge, train: {{max_steps: 1500, batch_size: 40}}, rows: {rows}}}"
-    lines = [f"# {why[:1].upper()}{why[1:]}.", "generate:", f"  - {{model: image_mixture, rows: {rows}}}   # seconds on a CPU: the baseline"]
+        why = f"No generator: the smallest class has {smallest} images; {MIXTURE_ROWS_MIN} are the least to learn from."
+        return f"{_why(why)}\ngenerate: []"
+    gan = f"{{model: image_gan, preset: hinge, train: {{max_steps: 1500, batch_size: 40}}, rows: {rows}}}"
+    lines = [_why(why), "generate:", f"  - {{model: image_mixture, rows: {rows}}}   # seconds on a CPU: the baseline"]
     if _train_rows(look) < GAN_ROWS_MIN:
-        lines.append(f"  # {gan.strip()}   # a GAN has too little to learn from in about {_train_rows(look)} rows")
-    elif max(form.height, form.width) > GAN_SIDE_MAX:
-        lines.append(f"  # {gan.strip()}   # at this size a GAN takes long without a GPU")
-    else:
-        lines.append(f"{gan}   # minutes")
-    return "\n".join(lines)
+        return "\n".join([*lines, _why("A GAN has too little to learn from in so few rows.", 2), f"  # - {gan}"])
+    if max(form.height, form.width) > GAN_SIDE_MAX:
+        return "\n".join([*lines, _why("At this size a GAN takes long without a GPU.", 2), f"  # - {gan}"])
+    return "\n".join([*lines, f"  - {gan}   # minutes"])
 
 
-def _judging(look: Look, form: Form) -> str:
+def _judging(form: Form) -> str:
     steps = 1200 if max(form.height, form.width) <= GAN_SIDE_MAX else 600
-    return (
-        "# A made row is merged when a judge of real rows agrees with its label, when it copies no train row, and when rows of its kind do no harm.\n"
-        "gate: {min_label_agreement: 0.5, copies: quarantine, usefulness: not_worse}\n"
-        f"evaluate: {{judges: [cnn, svc], seeds: 3, steps: {steps}}}   # who measures, on real test rows, what the made ones are worth\n"
+    why = (
+        "A made row is merged when a judge of real rows agrees with its label, when it copies no train row, and when "
+        "rows of its kind do no harm."
+    )
+    return "\n".join(
+        [
+            _why(why),
+            "gate: {min_label_agreement: 0.5, copies: quarantine, usefulness: not_worse}",
+            "# Who measures, on real test rows, what the made ones are worth.",
+            f"evaluate: {{judges: [cnn, svc], seeds: 3, steps: {steps}}}",
+            "",
+        ]
     )

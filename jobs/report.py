@@ -1,14 +1,15 @@
 """The report: one HTML page that opens offline, and metrics.json.
 
-Reads markers and stage folders alone (JSON and Parquet), so it needs no engine. All text of the page comes through a template that escapes;
-pictures are re-encoded here and carried inside, and there are fewer of them where the page would outgrow MAX_BYTES.
+Reads markers and stage folders alone (JSON and Parquet), so it needs no engine. All text of the page comes through a
+template that escapes; pictures are re-encoded here and carried inside, and there are fewer of them where the page
+would outgrow MAX_BYTES.
 """
 
 from __future__ import annotations
 
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jinja2
@@ -48,7 +49,7 @@ def run(engine: None, config: Config) -> StageResult:
 
 
 def publish(config: Config, folder: str) -> None:
-    """Put a report that lies in a stage's folder where people look: a recipe that was run before is not reported anew."""
+    """Put a stage folder's report where people look: a recipe that was run before is not reported anew."""
     for name in (REPORT, METRICS):
         system, path = runs.filesystem(f"{folder}/{name}")
         if system.get_file_info(path).type == fs.FileType.File:
@@ -87,8 +88,17 @@ def _templates() -> jinja2.Environment:
     """The package's templates; everything put into them is escaped, and what is missing is an error."""
     folder = importlib.resources.files("jobs") / "templates"
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text("utf-8"))
-    found = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)
-    found.filters |= {"count": lambda n: "–" if n is None else f"{n:,}", "percent": _percent, "seconds": in_words, "number": _number, "told": told}
+    found = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True
+    )
+    filters: dict[str, Callable[..., str]] = {
+        "count": lambda n: "–" if n is None else f"{n:,}",
+        "percent": _percent,
+        "seconds": in_words,
+        "number": _number,
+        "told": told,
+    }
+    found.filters.update(filters)
     return found
 
 
@@ -115,7 +125,11 @@ def tiles(config: Config, told_facts: dict[str, Any], dones: Mapping[str, Done])
     best = _judged(told_facts, told_facts["headline"].get("judge"))
     found = [
         (f"{sums['real']:,}", "real train rows", "what there was to learn from"),
-        (f"{sum(sums.values()):,}", "train rows now", f"{sums['augmented']:,} augmented, {sums['synthetic']:,} generated"),
+        (
+            f"{sum(sums.values()):,}",
+            "train rows now",
+            f"{sums['augmented']:,} augmented, {sums['synthetic']:,} generated",
+        ),
         (f"{refused:,}", "rows refused", "each with its reason, in the table quarantine"),
     ]
     if best:
@@ -128,7 +142,16 @@ def tiles(config: Config, told_facts: dict[str, Any], dones: Mapping[str, Done])
 def _judged(told_facts: dict[str, Any], judge: str | None) -> dict[str, Any] | None:
     """The line of the gain table for the whole grown set, by the headline's judge or the first one."""
     lines = [row for row in told_facts["gain"] if row["cut"] is not None and row["arm"] != "synthetic"]
-    return next((row for wanted in (judge, None) for arm in ("all", "augmented") for row in lines if row["arm"] == arm and wanted in (None, row["judge"])), None)
+    return next(
+        (
+            row
+            for wanted in (judge, None)
+            for arm in ("all", "augmented")
+            for row in lines
+            if row["arm"] == arm and wanted in (None, row["judge"])
+        ),
+        None,
+    )
 
 
 def train_counts(config: Config, dones: Mapping[str, Done]) -> dict[str, dict[str, int]]:
@@ -145,9 +168,13 @@ def _real(dones: Mapping[str, Done]) -> str:
 
 def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> dict[str, Any]:
     """The page's charts by name; None where there is nothing to draw."""
-    gains = [(row["judge"], row["arm"], row["cut"], *row["interval"]) for row in told_facts["gain"] if row["cut"] is not None]
+    gains = [
+        (row["judge"], row["arm"], row["cut"], *row["interval"]) for row in told_facts["gain"] if row["cut"] is not None
+    ]
     headline = told_facts["headline"]
-    judge = headline.get("judge") if headline.get("judge") in told_facts["curve"] else next(iter(told_facts["curve"]), None)
+    judge = (
+        headline.get("judge") if headline.get("judge") in told_facts["curve"] else next(iter(told_facts["curve"]), None)
+    )
     found = told_facts["curve"].get(judge)
     best = _judged(told_facts, judge)
     grown = best["error"] if best and best["judge"] == judge else None
@@ -187,7 +214,10 @@ def _by_class(config: Config, shown: list[rows.Shown]) -> list[dict[str, Any]]:
     found = []
     for label in config.recipe.labels[:SHOWN_CLASSES]:
         origins = rows.grouped(by_label.get(label, []), "origin")
-        strips = [(origin, len(origins.get(origin, [])), figures.picture([row.image for row in origins.get(origin, [])])) for origin in ORIGINS]
+        strips = [
+            (origin, len(origins.get(origin, [])), figures.picture([row.image for row in origins.get(origin, [])]))
+            for origin in ORIGINS
+        ]
         found.append({"label": label, "strips": strips})
     return found
 
@@ -197,11 +227,30 @@ def _pairs(dones: Mapping[str, Done], accepted: str, train: str, shown: list[row
     verdicts = f"{dones['score'].folder}/verdicts"
     nearest = rows.by_id([accepted], rows.closest(verdicts, accepted, PAIRS_CLOSEST))
     generated = rows.grouped([row for row in shown if row.origin == "synthetic"], "label")
-    usual = [row for made in generated.values() for row in made[:PAIRS_PER_MAKER] if row.id not in {near.id for near in nearest}]
+    usual = [
+        row
+        for made in generated.values()
+        for row in made[:PAIRS_PER_MAKER]
+        if row.id not in {near.id for near in nearest}
+    ]
     found = []
     for kind, some in (("nearest of all", nearest), ("as they come", usual[:PAIRS_CLOSEST])):
         pairs = rows.neighbours(verdicts, some, train)
-        found.append((kind, [{"made": figures.picture([p.row.image]), "real": figures.picture([p.nearest.image]), "ratio": p.ratio, "label": p.row.label, "id": p.row.id} for p in pairs]))
+        found.append(
+            (
+                kind,
+                [
+                    {
+                        "made": figures.picture([p.row.image]),
+                        "real": figures.picture([p.nearest.image]),
+                        "ratio": p.ratio,
+                        "label": p.row.label,
+                        "id": p.row.id,
+                    }
+                    for p in pairs
+                ],
+            )
+        )
     return [{"kind": kind, "pairs": pairs} for kind, pairs in found if pairs]
 
 
@@ -219,9 +268,25 @@ def _refused(dones: Mapping[str, Done], per_strip: int) -> list[dict[str, Any]]:
 def _lineage(shown: list[rows.Shown], train: str, accepted: str) -> list[dict[str, Any]]:
     """A few rows and what they were made from."""
     origins = rows.grouped(shown, "origin")
-    some = [row for origin, count in (("augmented", 2), ("synthetic", 2), ("real", 1)) for row in origins.get(origin, [])[:: max(1, len(origins.get(origin, [])) // count)][:count]]
-    parents = {row.id: row for row in rows.by_id([train, accepted] if accepted else [train], sorted({p for row in some for p in row.parents}))}
-    return [{"row": row, "picture": figures.picture([row.image]), "parents": [(p, figures.picture([parents[p].image]) if p in parents else "") for p in row.parents]} for row in some]
+    some = [
+        row
+        for origin, count in (("augmented", 2), ("synthetic", 2), ("real", 1))
+        for row in origins.get(origin, [])[:: max(1, len(origins.get(origin, [])) // count)][:count]
+    ]
+    parents = {
+        row.id: row
+        for row in rows.by_id(
+            [train, accepted] if accepted else [train], sorted({p for row in some for p in row.parents})
+        )
+    }
+    return [
+        {
+            "row": row,
+            "picture": figures.picture([row.image]),
+            "parents": [(p, figures.picture([parents[p].image]) if p in parents else "") for p in row.parents],
+        }
+        for row in some
+    ]
 
 
 def generator(config: Config, dones: Mapping[str, Done], name: str) -> dict[str, Any]:
@@ -254,7 +319,9 @@ def _grids(folder: str) -> list[tuple[str, str]]:
     """Sample grids by step: the first, the last and some between."""
     system, path = runs.filesystem(folder)
     infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    names = sorted((int(found[1]), info.path) for info in infos if (found := re.fullmatch(r"grid-(\d+)\.png", info.base_name)))
+    names = sorted(
+        (int(matched[1]), info.path) for info in infos if (matched := re.fullmatch(r"grid-(\d+)\.png", info.base_name))
+    )
     if len(names) > SHOWN_GRIDS:
         names = [names[round(i * (len(names) - 1) / (SHOWN_GRIDS - 1))] for i in range(SHOWN_GRIDS)]
     found = []

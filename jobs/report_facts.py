@@ -50,7 +50,10 @@ def read(dones: Mapping[str, Done], stage: str, name: str) -> dict[str, Any]:
 def headline(config: Config, told: Mapping[str, Any]) -> dict[str, Any]:
     """What evaluate put at the head of everything, or the plain fact that nothing could be measured."""
     found = told.get("headline") or {}
-    text = found.get("text") or f"{config.recipe.name}: no worth could be measured (no rows were added, or there are none to test on)"
+    text = (
+        found.get("text")
+        or f"{config.recipe.name}: no worth could be measured (no rows were added, or there are none to test on)"
+    )
     return {"extrapolated": False, **found, "text": text}
 
 
@@ -103,12 +106,24 @@ def verdict(told: Mapping[str, Any], gains: list[dict[str, Any]]) -> dict[str, s
     if better and not worse:
         rest = len(best) - len(better)
         more = f"; {rest} other{'s' if rest > 1 else ''} saw no difference that could be measured" if rest else ""
-        return {"kind": "good", "text": f"With the made rows, {_listed(better)} made fewer errors on real test rows{more}."}
+        return {
+            "kind": "good",
+            "text": f"With the made rows, {_listed(better)} made fewer errors on real test rows{more}.",
+        }
     if worse and not better:
-        return {"kind": "bad", "text": f"The made rows do harm: with them, {_listed(worse)} made more errors on real test rows."}
+        return {
+            "kind": "bad",
+            "text": f"The made rows do harm: with them, {_listed(worse)} made more errors on real test rows.",
+        }
     if better and worse:
-        return {"kind": "mixed", "text": f"The made rows help {_listed(better)} and harm {_listed(worse)}: choose by the judge nearest to your own model."}
-    return {"kind": "none", "text": "The made rows gain nothing that could be measured: every interval holds zero. Your real rows alone do as well."}
+        return {
+            "kind": "mixed",
+            "text": f"The made rows help {_listed(better)}, harm {_listed(worse)}: go by the one most like your model.",
+        }
+    return {
+        "kind": "none",
+        "text": "The made rows gain nothing that could be measured: every interval holds zero. Real rows do as well.",
+    }
 
 
 def _listed(names: list[str]) -> str:
@@ -121,7 +136,10 @@ def _listed(names: list[str]) -> str:
 def decisions(judged: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the usefulness test decided on each kind of made rows."""
     found = []
-    entries = {**({"augmented rows": judged["augmented"]} if judged.get("augmented") else {}), **(judged.get("generated") or {})}
+    entries = {
+        **({"augmented rows": judged["augmented"]} if judged.get("augmented") else {}),
+        **(judged.get("generated") or {}),
+    }
     for name, entry in entries.items():
         errors = entry.get("val_error") if isinstance(entry.get("val_error"), dict) else {}
         found.append(
@@ -143,16 +161,22 @@ def stage_row(done: Done) -> dict[str, Any]:
         counts = _summed(counts["sources"])
     refused = counts.get("refused", {})
     refused = refused if isinstance(refused, dict) else {"refused": refused}
-    row = {
+    row: dict[str, Any] = {
         "key": done.key,
         "seconds": done.seconds,
         "in": total(counts.get("in")),
         "planned": total(counts.get("planned")),
-        "out": next((total(counts[name]) for name in ("kept", "accepted", "staged", "rows", "labelled") if name in counts), None),
+        "out": next(
+            (total(counts[name]) for name in ("kept", "accepted", "staged", "rows", "labelled") if name in counts), None
+        ),
         "refused": {reason: total(count) or 0 for reason, count in refused.items()},
         "merged": total(counts.get("merged")) or 0,
         "left_out": total(counts.get("left_out")) or 0,
-        "more": {name: total(counts[name]) for name in ("inserted", "updated", "deleted", "waiting", "steps") if total(counts.get(name)) is not None},
+        "more": {
+            name: total(counts[name])
+            for name in ("inserted", "updated", "deleted", "waiting", "steps")
+            if total(counts.get(name)) is not None
+        },
         "adds_up": None,
     }
     away = sum(row["refused"].values()) + row["merged"] + row["left_out"]
@@ -169,4 +193,6 @@ def _summed(sources: Mapping[str, Any]) -> dict[str, Any]:
     for source in sources.values():
         for reason, count in (source.get("refused") or {}).items():
             refused[reason] = refused.get(reason, 0) + count
-    return {name: sum(source.get(name) or 0 for source in sources.values()) for name in ("in", "kept", "left_out")} | {"refused": refused}
+    return {name: sum(source.get(name) or 0 for source in sources.values()) for name in ("in", "kept", "left_out")} | {
+        "refused": refused
+    }

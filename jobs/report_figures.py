@@ -28,7 +28,7 @@ THUMB_PX = 64
 GAP_PX = 1
 JPEG_ABOVE_PX = 40
 
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
     "svg.hashsalt": "seedbed",  # the same figure, the same bytes
     "font.size": 9,
@@ -72,7 +72,11 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
         judges = list(dict.fromkeys(judge for judge, *_ in gains))
         figure, axes = _figure(0.9 + 0.55 * len(judges))
         for number, arm in enumerate(arms):
-            some = [(judges.index(judge) + 0.22 * (number - 1), cut, low, high) for judge, a, cut, low, high in gains if a == arm]
+            some = [
+                (judges.index(judge) + 0.22 * (number - 1), cut, low, high)
+                for judge, a, cut, low, high in gains
+                if a == arm
+            ]
             if not some:
                 continue
             places, cuts, lows, highs = (np.array(each) for each in zip(*some, strict=True))
@@ -89,16 +93,35 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
 
 
 def _legend_above(axes: Axes) -> None:
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, handlelength=1, columnspacing=1.2, borderaxespad=0.2)
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, handlelength=1, columnspacing=1.2, borderaxespad=0.2
+    )
 
 
-def curve(rows: Sequence[int], errors: Sequence[Sequence[float]], grown: float | None, headline: Mapping[str, Any]) -> Markup:
+def curve(
+    rows: Sequence[int], errors: Sequence[Sequence[float]], grown: float | None, headline: Mapping[str, Any]
+) -> Markup:
     """The judge's error by number of real rows, the grown set's error, and how many real rows that is worth."""
     with mpl.rc_context(_STYLE):
         figure, axes = _figure(2.7)
         percent = [100 * np.asarray(each, dtype=float) for each in errors]
-        axes.plot(rows, [each.mean() for each in percent], "o-", color=REAL, label="real rows alone", linewidth=1.8, markersize=4)
-        axes.fill_between(rows, [each.min() for each in percent], [each.max() for each in percent], color=REAL, alpha=0.18, linewidth=0)
+        axes.plot(
+            rows,
+            [each.mean() for each in percent],
+            "o-",
+            color=REAL,
+            label="real rows alone",
+            linewidth=1.8,
+            markersize=4,
+        )
+        axes.fill_between(
+            rows,
+            [each.min() for each in percent],
+            [each.max() for each in percent],
+            color=REAL,
+            alpha=0.18,
+            linewidth=0,
+        )
         if grown is not None:
             axes.axhline(100 * grown, color=ALL, linewidth=1.4, linestyle="--", label="the grown set")
         worth, interval = headline.get("worth"), headline.get("interval")
@@ -124,7 +147,14 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str])
         for origin in ("real", "augmented", "synthetic"):
             values = np.array([counts.get(origin, {}).get(label, 0) for label in labels], dtype=float)
             if values.any():
-                axes.barh(range(len(labels)), values, left=left, color=COLOURS[origin], height=0.7, label=f"{origin} {int(values.sum()):,}")
+                axes.barh(
+                    range(len(labels)),
+                    values,
+                    left=left,
+                    color=COLOURS[origin],
+                    height=0.7,
+                    label=f"{origin} {int(values.sum()):,}",
+                )
                 left += values
         axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
         axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -141,7 +171,14 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -
         for number, (name, points) in enumerate(series.items()):
             finite = [(step, value) for step, value in points if np.isfinite(value)]
             mark = "o-" if len(finite) < 30 else "-"
-            axes.plot(*zip(*finite, strict=True), mark, color=LINES[number % len(LINES)], label=_short(name), linewidth=1.5, markersize=3)
+            axes.plot(
+                *zip(*finite, strict=True),
+                mark,
+                color=LINES[number % len(LINES)],
+                label=_short(name),
+                linewidth=1.5,
+                markersize=3,
+            )
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.grid()

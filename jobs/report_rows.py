@@ -16,7 +16,16 @@ from pyarrow import fs
 from conf import runs
 from udfs.records import MAKER_HEX
 
-_SHOWN = ["row_id", "row_origin", "row_parents", "row_source", "row_label_source", "row_label_confidence", "label", "image"]
+_SHOWN = [
+    "row_id",
+    "row_origin",
+    "row_parents",
+    "row_source",
+    "row_label_source",
+    "row_label_confidence",
+    "label",
+    "image",
+]
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,11 @@ def counts(folder: str) -> dict[str, dict[str, int]]:
     dataset = opened(folder)
     found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for batch in dataset.to_batches(columns=["row_origin", "label"]) if dataset else []:
-        sums = pa.table(batch.columns, names=["origin", "label"]).group_by(["origin", "label"]).aggregate([([], "count_all")])
+        sums = (
+            pa.table(batch.columns, names=["origin", "label"])
+            .group_by(["origin", "label"])
+            .aggregate([([], "count_all")])
+        )
         for row in sums.to_pylist():
             found[row["origin"]][row["label"] or ""] += row["count_all"]
     return {origin: dict(labels) for origin, labels in found.items()}
@@ -137,6 +150,8 @@ def closest(verdicts: str, accepted: str, count: int) -> list[str]:
         return []
     best = pd.DataFrame(columns=["row_id", "distance_ratio"])
     for batch in kept.to_batches(columns=["row_id"], filter=pc.field("row_origin") == "synthetic"):
-        told = judged.to_table(columns=["row_id", "distance_ratio"], filter=pc.field("row_id").isin(batch.column(0))).to_pandas()
+        told = judged.to_table(
+            columns=["row_id", "distance_ratio"], filter=pc.field("row_id").isin(batch.column(0))
+        ).to_pandas()
         best = (pd.concat([best, told]) if len(best) else told).sort_values(["distance_ratio", "row_id"]).head(count)
     return best["row_id"].tolist()

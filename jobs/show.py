@@ -47,13 +47,17 @@ def ending(config: Config) -> list[str]:
     """The lines that a run ends with: the headline, the report's path."""
     home = runs.home(config)
     metrics = runs.read_json(home, "metrics.json") or {}
-    headline = metrics.get("headline", {}).get("text") if isinstance(metrics.get("headline"), dict) else metrics.get("headline")
+    headline = (
+        metrics.get("headline", {}).get("text")
+        if isinstance(metrics.get("headline"), dict)
+        else metrics.get("headline")
+    )
     return [*([str(headline)] if headline else []), f"report: {home}/report.html"]
 
 
 def tables(config: Config) -> list[dict[str, Any]]:
     """Each table that is there: version, rows, bytes and when it last changed."""
-    found = []
+    found: list[dict[str, Any]] = []
     for name in TABLES:
         table = opened(config, name)
         if table is None:
@@ -83,7 +87,9 @@ def opened(config: Config, name: str) -> DeltaTable | None:
     from deltalake import DeltaTable
 
     if "/" not in config.tables:
-        raise StageError(f"The tables lie in the metastore as {config.tables}.{config.recipe.name}_...: look at them there, by SQL.")
+        raise StageError(
+            f"The tables lie in the metastore as {config.tables}.{config.recipe.name}_...: look at them there, by SQL."
+        )
     place = f"{config.tables.rstrip('/')}/{config.recipe.name}/{name}"
     return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
 
@@ -112,7 +118,11 @@ def refused_counts(config: Config) -> Counter[tuple[str, str]]:
 
 def everything(config: Config) -> list[Any]:
     """What `seedbed show` prints: tables, rows, refusals, last runs."""
-    shown: list[Any] = [Text(f"{config.recipe.name}: {config.recipe.about}"), Text(runs.home(config), "dim"), _tables(config)]
+    shown: list[Any] = [
+        Text(f"{config.recipe.name}: {config.recipe.about}"),
+        Text(runs.home(config), "dim"),
+        _tables(config),
+    ]
     counts = row_counts(config)
     if counts:
         shown += ["", _rows_by_split(counts), "", _rows_by_label(counts)]
@@ -148,7 +158,10 @@ def _rows_by_split(counts: Counter[tuple[str, str, str]]) -> Table:
 
 
 def _rows_by_label(counts: Counter[tuple[str, str, str]]) -> Table:
-    labels = sorted({label for *_, label in counts}, key=lambda label: (not label.isdigit(), int(label) if label.isdigit() else 0, label))
+    labels = sorted(
+        {label for *_, label in counts},
+        key=lambda label: (not label.isdigit(), int(label) if label.isdigit() else 0, label),
+    )
     shown = _table("label", *ORIGINS, "all", right=range(1, len(ORIGINS) + 2))
     for label in labels[:MAX_LABELS]:
         row = [sum(n for (o, _, each), n in counts.items() if o == origin and each == label) for origin in ORIGINS]
@@ -170,7 +183,13 @@ def _last_runs(config: Config) -> Table:
     for name in runs.run_names(config)[-LAST_RUNS:]:
         run = runs.read_json(f"{runs.home(config)}/runs", name) or {}
         took = in_words(run.get("finished", 0) - run.get("started", 0))
-        shown.add_row(name.removesuffix(".json"), _when(run.get("started", 0)), took, run.get("state", "?"), str(len(run.get("stages", {}))))
+        shown.add_row(
+            name.removesuffix(".json"),
+            _when(run.get("started", 0)),
+            took,
+            run.get("state", "?"),
+            str(len(run.get("stages", {}))),
+        )
     return shown
 
 

@@ -1,7 +1,8 @@
 """The person's terminal while engines work: the engines' own chatter goes to a log file.
 
-Spark's JVM, Ivy and Ray's processes write to file descriptors 1 and 2, whatever Python's sys.stdout is. So while engines run these two
-descriptors lead to the log, and what is meant for the person goes to copies of them that no child process inherits.
+Spark's JVM, Ivy and Ray's processes write to file descriptors 1 and 2, whatever Python's sys.stdout is. So while
+engines run these two descriptors lead to the log, and what is meant for the person goes to copies of them that no
+child process inherits.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ class Screen:
 def log_folder(config: Config) -> Path:
     """`<root>/<recipe>/logs`; where that is no local folder, one below the machine's folder for temporary files."""
     home = runs.home(config)
-    return Path(home) / "logs" if "://" not in home else Path(tempfile.gettempdir()) / "seedbed" / config.recipe.name / "logs"
+    return (
+        Path(home) / "logs"
+        if "://" not in home
+        else Path(tempfile.gettempdir()) / "seedbed" / config.recipe.name / "logs"
+    )
 
 
 def new_log(folder: Path, name: str) -> Path:

@@ -1,4 +1,5 @@
-"""A grown `digits` as the stages leave it on disk, in a second and without an engine: for tests of what reads a run (report, show).
+"""A grown `digits` as the stages leave it on disk, in a second and without an engine: for tests of what reads a run
+(report, show).
 
 Real digits and plausible numbers; the folders, files and columns are those of the stages' own.
 """
@@ -46,13 +47,13 @@ def _clean(config: Config, place: Place) -> StageResult:
         rows = real_rows(digits.images[part], digits.target[part], split)
         _write(f"{place.folder}/rows/row_split={split}", rows)
         start += count
-    splits = {
-        split: dict(Counter(str(label) for label in digits.target[:count])) for split, count in SPLITS.items()
-    }
-    refused = _refused(real_rows(digits.images[start : start + 5], digits.target[start : start + 5], "train"), "clean", "outlier")
+    splits = {split: dict(Counter(str(label) for label in digits.target[:count])) for split, count in SPLITS.items()}
+    refused = _refused(
+        real_rows(digits.images[start : start + 5], digits.target[start : start + 5], "train"), "clean", "outlier"
+    )
     _write(f"{place.folder}/refused", refused)
     counts = {"in": 1797, "kept": 1790, "refused": {"outlier": 5}, "merged": 2, "left_out": 0, "splits": splits}
-    return StageResult(counts, {split: "d" for split in (*SPLITS, "unlabelled", "refused")})
+    return StageResult(counts, dict.fromkeys((*SPLITS, "unlabelled", "refused"), "d"))
 
 
 def _normalize(config: Config, place: Place) -> StageResult:
@@ -68,7 +69,15 @@ def _augment(config: Config, place: Place) -> StageResult:
     parent_ids = [i for i in parents["row_id"].to_pylist() for _ in range(4)]
     labels = [label for label in parents["label"].to_pylist() for _ in range(4)]
     ids = [maker + records.which(parent, n) for n, parent in enumerate(parent_ids)]
-    rows = _rows(ids, labels, made.clip(0, 255).astype(np.uint8), "augmented", "train", "affine+noise, copy 0", [[p] for p in parent_ids])
+    rows = _rows(
+        ids,
+        labels,
+        made.clip(0, 255).astype(np.uint8),
+        "augmented",
+        "train",
+        "affine+noise, copy 0",
+        [[p] for p in parent_ids],
+    )
     _write(f"{place.folder}/rows", rows)
     return StageResult({"planned": 400, "staged": 400, "copies": 4}, {"rows": "a"})
 
@@ -79,7 +88,11 @@ def _train(config: Config, place: Place) -> StageResult:
         {
             "step": step,
             "quality": 4 * np.exp(-step / 300) + 0.8,
-            **({"critic.loss": 1.5 - step / 3000, "generator.loss": 0.5 + step / 2500} if gan else {"log_likelihood": -40 + step / 40}),
+            **(
+                {"critic.loss": 1.5 - step / 3000, "generator.loss": 0.5 + step / 2500}
+                if gan
+                else {"log_likelihood": -40 + step / 40}
+            ),
         }
         for step in range(0, 1501 if gan else 51, 100 if gan else 5)
     ]
@@ -92,7 +105,11 @@ def _train(config: Config, place: Place) -> StageResult:
             grid = (digits[:40].reshape(4, 10, 8, 8) * (step / 1500) + noise).astype(np.uint8)
             sheet = grid.transpose(0, 2, 1, 3).reshape(32, 80)
             runs.write_bytes(place.folder, f"grid-{step:06d}.png", cv2.imencode(".png", sheet)[1].tobytes())
-    return StageResult({"steps": history[-1]["step"]}, {"checkpoint": f"c-{place.part}"}, notes=["kept the state of step 1200"] if gan else [])
+    return StageResult(
+        {"steps": history[-1]["step"]},
+        {"checkpoint": f"c-{place.part}"},
+        notes=["kept the state of step 1200"] if gan else [],
+    )
 
 
 def _sample(config: Config, place: Place) -> StageResult:
@@ -134,7 +151,12 @@ def _score(config: Config, place: Place) -> StageResult:
     )
     _write(f"{place.folder}/verdicts", verdicts)
     generated = {
-        g.name: {"share": share, "verdict": verdict, "val_error": {"without": 0.081, "with": 0.074}, "interval": [-0.014, 0.001]}
+        g.name: {
+            "share": share,
+            "verdict": verdict,
+            "val_error": {"without": 0.081, "with": 0.074},
+            "interval": [-0.014, 0.001],
+        }
         for g, share, verdict in zip(config.recipe.generate, (1.0, 0.0), ("kept", "worse"), strict=False)
     }
     usefulness = {
@@ -168,7 +190,11 @@ def _merge(config: Config, place: Place) -> StageResult:
 
 def evaluated(config: Config) -> dict[str, Any]:
     """What evaluate writes, with numbers like a real run's."""
-    errors = {"svc": (0.080, 0.066, 0.062, 0.110), "cnn": (0.103, 0.095, 0.088, 0.142), "linear": (0.121, 0.111, 0.112, 0.17)}
+    errors = {
+        "svc": (0.080, 0.066, 0.062, 0.110),
+        "cnn": (0.103, 0.095, 0.088, 0.142),
+        "linear": (0.121, 0.111, 0.112, 0.17),
+    }
     arms = ("real", "augmented", "all", "synthetic")
     rows = (100, 492, 880, 388)
     judges: dict[str, Any] = {}
@@ -178,13 +204,21 @@ def evaluated(config: Config) -> dict[str, Any]:
                 "rows": n,
                 "accuracy": [1 - error + d for d in (-0.004, 0.0, 0.003)],
                 "cross_entropy": [error * 3.2 + d for d in (-0.01, 0.0, 0.01)],
-                "recall": {label: [0.9 - int(label) / 100 + d for d in (0, 0.01, -0.01)] for label in config.recipe.labels},
+                "recall": {
+                    label: [0.9 - int(label) / 100 + d for d in (0, 0.01, -0.01)] for label in config.recipe.labels
+                },
             }
             for arm, n, error in zip(arms, rows, errors[judge], strict=True)
         }
     gain = {
         judge: {
-            arm: {"error_cut": 1 - errors[judge][n] / errors[judge][0], "interval": [1 - errors[judge][n] / errors[judge][0] - 0.07, 1 - errors[judge][n] / errors[judge][0] + 0.06]}
+            arm: {
+                "error_cut": 1 - errors[judge][n] / errors[judge][0],
+                "interval": [
+                    1 - errors[judge][n] / errors[judge][0] - 0.07,
+                    1 - errors[judge][n] / errors[judge][0] + 0.06,
+                ],
+            }
             for n, arm in enumerate(arms)
             if n
         }
@@ -194,14 +228,38 @@ def evaluated(config: Config) -> dict[str, Any]:
     return {
         "judges": judges,
         "gain": gain,
-        "quality": {"ceiling": measures, **{g.name: {k: v * 0.9 for k, v in measures.items()} for g in config.recipe.generate}},
+        "quality": {
+            "ceiling": measures,
+            **{g.name: {k: v * 0.9 for k, v in measures.items()} for g in config.recipe.generate},
+        },
         "privacy": {
-            g.name: {"nearest_train": {"0.01": 0.8, "0.05": 1.1, "0.5": 2.4}, "nearest_held_out": {"0.01": 0.9, "0.05": 1.2, "0.5": 2.5}, "copies": 2}
+            g.name: {
+                "nearest_train": {"0.01": 0.8, "0.05": 1.1, "0.5": 2.4},
+                "nearest_held_out": {"0.01": 0.9, "0.05": 1.2, "0.5": 2.5},
+                "copies": 2,
+            }
             for g in config.recipe.generate
         },
         "reconstruction": {},
-        "curve": {judge: {"rows": [25, 50, 100, 200, 400, 700], "error": [[e * (100 / n) ** 0.5 + d for d in (-0.004, 0, 0.004)] for n in (25, 50, 100, 200, 400, 700) for e in [errors[judge][0]]]} for judge in judges},
-        "headline": {"judge": "svc", "real_rows": 100, "worth": 230, "interval": [180, 310], "extrapolated": False, "text": "your 100 rows now work like 230 (180-310)"},
+        "curve": {
+            judge: {
+                "rows": [25, 50, 100, 200, 400, 700],
+                "error": [
+                    [e * (100 / n) ** 0.5 + d for d in (-0.004, 0, 0.004)]
+                    for n in (25, 50, 100, 200, 400, 700)
+                    for e in [errors[judge][0]]
+                ],
+            }
+            for judge in judges
+        },
+        "headline": {
+            "judge": "svc",
+            "real_rows": 100,
+            "worth": 230,
+            "interval": [180, 310],
+            "extrapolated": False,
+            "text": "your 100 rows now work like 230 (180-310)",
+        },
     }
 
 
@@ -218,7 +276,9 @@ def real_rows(images: Any, targets: Any, split: str) -> pa.Table:
     return _rows(ids, [str(t) for t in targets], pixels, "real", split, sources, [[] for _ in ids])
 
 
-def _rows(ids: list[str], labels: list[str], images: Any, origin: str, split: str, source: Any, parents: Any) -> pa.Table:
+def _rows(
+    ids: list[str], labels: list[str], images: Any, origin: str, split: str, source: Any, parents: Any
+) -> pa.Table:
     count = len(ids)
     table = pa.table(
         {

@@ -14,7 +14,8 @@ import pytest
 from typer.main import get_command
 
 from conf import stages
-from jobs.cli import FAILED, MISTAKE, STOPPED, app
+from jobs.cli import app
+from jobs.foreground import FAILED, MISTAKE, STOPPED
 
 HEAVY = ["torch", "ray", "pyspark", "pyarrow", "numpy", "pandas", "cv2", "matplotlib", "deltalake", "sklearn", "jinja2"]
 SHARED = {"--root", "--runtime", "--set", "--dry-run", "--force", "--help"}
@@ -27,7 +28,11 @@ def seedbed(*arguments: str, fake: str = "", cwd: Path | None = None) -> subproc
 
 
 def command(*arguments: str, fake: str = "") -> list[str]:
-    return [sys.executable, "-c", f"import sys; sys.argv = ['seedbed', *{list(arguments)!r}]\n{fake}\nfrom jobs.cli import main; main()"]
+    return [
+        sys.executable,
+        "-c",
+        f"import sys; sys.argv = ['seedbed', *{list(arguments)!r}]\n{fake}\nfrom jobs.cli import main; main()",
+    ]
 
 
 FAKE = """
@@ -68,7 +73,13 @@ def test_flags_are_few() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("run", "digist"), ("run", "no-such-file.yaml"), ("run", "digits", "--set", "augment.copie=3"), ("list", "stepps"), ("clean", "digits", "--set", "seed=-1")],
+    [
+        ("run", "digist"),
+        ("run", "no-such-file.yaml"),
+        ("run", "digits", "--set", "augment.copie=3"),
+        ("list", "stepps"),
+        ("clean", "digits", "--set", "seed=-1"),
+    ],
 )
 def test_mistakes_are_answered_in_a_sentence(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """A person's mistake ends with 2, one or two lines on stderr, no traceback and nothing on disk."""
@@ -92,7 +103,9 @@ def test_chatter_goes_to_the_log_and_the_headline_to_the_terminal(tmp_path: Path
 
 def test_a_failure_is_a_sentence_and_a_log(tmp_path: Path) -> None:
     """An unforeseen error: its first line, the stage, the log's path; the traceback is in the log alone."""
-    answer = seedbed("run", "digits", "--root", str(tmp_path), fake=FAKE.format(body="raise RuntimeError('boom\\nand more')"))
+    answer = seedbed(
+        "run", "digits", "--root", str(tmp_path), fake=FAKE.format(body="raise RuntimeError('boom\\nand more')")
+    )
     assert answer.returncode == FAILED
     assert "Failed in clean: RuntimeError: boom" in answer.stderr and "Traceback" not in answer.stderr
     found = re.search(r"The log: (\S+)", answer.stderr)
@@ -103,7 +116,13 @@ def test_a_failure_is_a_sentence_and_a_log(tmp_path: Path) -> None:
 def test_a_stop_on_request_is_clean(number: int, tmp_path: Path) -> None:
     """Ctrl-C and SIGTERM end with 130 and a sentence that names the command which goes on."""
     fake = FAKE.format(body="time.sleep(60)")
-    process = subprocess.Popen(command("run", "digits", "--root", str(tmp_path), fake=fake), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        command("run", "digits", "--root", str(tmp_path), fake=fake),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
     assert process.stderr is not None and "clean" in process.stderr.readline()
     time.sleep(0.2)
     process.send_signal(number)
@@ -123,6 +142,7 @@ def test_list_shows_each_kind(tmp_path: Path) -> None:
 
 def test_list_generators_imports_no_engine() -> None:
     """Generators are listed from their source: torch is not imported for it."""
-    probe = "import atexit; atexit.register(lambda: print('IMPORTED', [m for m in ('torch', 'ray', 'pyspark') if m in sys.modules]))"
+    engines = ["torch", "ray", "pyspark"]
+    probe = f"import atexit; atexit.register(lambda: print('IMPORTED', [m for m in {engines} if m in sys.modules]))"
     answer = seedbed("list", "generators", fake=probe)
     assert "image_mixture" in answer.stdout and "IMPORTED []" in answer.stdout

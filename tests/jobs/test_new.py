@@ -19,7 +19,9 @@ from udfs.steps import compile_rules, compile_steps
 RANDOM = np.random.default_rng(0)
 
 
-def images(folder: Path, count: int, size: tuple[int, int] = (20, 16), colour: bool = False, suffix: str = ".png") -> None:
+def images(
+    folder: Path, count: int, size: tuple[int, int] = (20, 16), colour: bool = False, suffix: str = ".png"
+) -> None:
     """Write `count` pictures of random pixels."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
@@ -82,7 +84,11 @@ def test_an_npz(tmp_path: Path) -> None:
     labels = np.arange(60) % 3
     np.savez(tmp_path / "plain.npz", images=pixels, labels=labels)
     assert written(look_at(tmp_path / "plain.npz"), tmp_path).recipe.labels == ["0", "1", "2"]
-    parts = {f"{split}_{kind}": value for split in ("train", "val", "test") for kind, value in (("images", pixels), ("labels", labels))}
+    parts = {
+        f"{split}_{kind}": value
+        for split in ("train", "val", "test")
+        for kind, value in (("images", pixels), ("labels", labels))
+    }
     np.savez(tmp_path / "parts.npz", **parts)
     recipe = written(look_at(tmp_path / "parts.npz"), tmp_path).recipe
     assert {source.split for source in recipe.sources} == {"train", "val", "test"}
@@ -142,5 +148,5 @@ def test_what_cannot_be_grown_is_said(make: object, told: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["Bad Name", "../up", "9lives", "", "a" * 64, "tick`"])
 def test_a_name_that_cannot_be_one_is_mended(name: str) -> None:
     """A recipe's name becomes table and folder names: what cannot be one is refused with one that can."""
-    with pytest.raises(RecipeError, match="such as '[a-z]"):
+    with pytest.raises(RecipeError, match=r"such as '[a-z]"):
         check_name(name)

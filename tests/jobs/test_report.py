@@ -58,9 +58,18 @@ def page(config: Config) -> str:
 
 
 def test_it_says_what_the_run_came_to(config: Config) -> None:
-    """Headline, gain with interval, every stage, refusals with reasons, every generator: all are on the page, and in metrics.json."""
+    """Headline, gain, stages, refusals with reasons, generators: all are on the page, and in metrics.json."""
     text = Page(page(config)).text
-    for said in ("Your 100 rows now work like 230", "better", "outlier", "1,797", "train.image_gan", "kept the state of step 1200", "ceiling", "image.affine"):
+    for said in (
+        "Your 100 rows now work like 230",
+        "better",
+        "outlier",
+        "1,797",
+        "train.image_gan",
+        "kept the state of step 1200",
+        "ceiling",
+        "image.affine",
+    ):
         assert said in text, said
     metrics = json.loads(Path(runs.home(config), "metrics.json").read_text())
     assert metrics["headline"]["worth"] == 230 and metrics["balanced"] is True
@@ -70,7 +79,12 @@ def test_it_is_one_small_file(config: Config) -> None:
     """Nothing is fetched from elsewhere, no script runs, and it stays under 5 MB."""
     text = page(config)
     found = Page(text)
-    assert found.outside == [] and "script" not in found.tags and "@import" not in text and "url(" not in text.replace("url(#", "")
+    assert (
+        found.outside == []
+        and "script" not in found.tags
+        and "@import" not in text
+        and "url(" not in text.replace("url(#", "")
+    )
     assert len(text.encode()) < report.MAX_BYTES
 
 
@@ -106,7 +120,10 @@ def test_credentials_are_left_out(config_for: Callable[..., Config]) -> None:
 def gains(*intervals: tuple[float, float]) -> list[dict[str, Any]]:
     from jobs.report_facts import in_words
 
-    return [{"judge": f"j{n}", "arm": "all", "interval": list(each), "words": in_words(*each)} for n, each in enumerate(intervals)]
+    return [
+        {"judge": f"j{n}", "arm": "all", "interval": list(each), "words": in_words(*each)}
+        for n, each in enumerate(intervals)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +146,10 @@ def test_the_verdict_is_what_the_intervals_say(intervals: list[tuple[float, floa
 def test_no_gain_is_said_at_the_top(config_for: Callable[..., Config]) -> None:
     """Where the made rows gain nothing, the first thing under the headline says so."""
     config = config_for("digits")
-    none = {judge: {arm: {"error_cut": 0.01, "interval": [-0.1, 0.1]} for arm in ("augmented", "all", "synthetic")} for judge in ("cnn", "svc")}
+    none = {
+        judge: {arm: {"error_cut": 0.01, "interval": [-0.1, 0.1]} for arm in ("augmented", "all", "synthetic")}
+        for judge in ("cnn", "svc")
+    }
     grow(config, gain=none)
     text = Page(page(config)).text
     assert 0 < text.index("gain nothing that could be measured") < text.index("What the made rows are worth")
@@ -155,7 +175,13 @@ def test_only_real_rows_make_a_report_too(config_for: Callable[..., Config], tmp
         place = runs.locate(config, name)
         runs.finish(place, grown.STAGES[name](config, place), 1.0)
     place = runs.locate(config, "evaluate")
-    runs.finish(place, grown.STAGES["evaluate"](config, place, {"judges": only, "gain": {}, "headline": {}, "quality": {}, "privacy": {}}), 1.0)
+    runs.finish(
+        place,
+        grown.STAGES["evaluate"](
+            config, place, {"judges": only, "gain": {}, "headline": {}, "quality": {}, "privacy": {}}
+        ),
+        1.0,
+    )
     assert "no worth could be measured" in Page(page(config)).text
 
 
@@ -184,11 +210,16 @@ def browser() -> str:
     return found
 
 
-MEASURE = """<body style="margin:0"><iframe id=f style="border:0;width:{width}px;height:9000px" srcdoc="{page}"></iframe><pre id=o></pre><script>
+MEASURE = """<body style="margin:0">
+<iframe id=f style="border:0;width:{width}px;height:9000px" srcdoc="{page}"></iframe>
+<pre id=o></pre><script>
 f.onload = () => {{ const d = f.contentDocument;
-  const wide = [...d.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > {width} + 1 && !e.closest(".scroll, pre, svg"));
+  const outside = e => e.getBoundingClientRect().right > {width} + 1 && !e.closest(".scroll, pre, svg");
+  const wide = [...d.querySelectorAll("body *")].filter(outside);
   const pictures = [...d.images].filter(i => !i.complete || !i.naturalWidth).length;
-  o.textContent = JSON.stringify({{width: d.documentElement.scrollWidth, wide: wide.map(e => e.tagName + "." + e.className), broken: pictures, pictures: d.images.length,
+  o.textContent = JSON.stringify({{width: d.documentElement.scrollWidth,
+    wide: wide.map(e => e.tagName + "." + e.className),
+    broken: pictures, pictures: d.images.length,
     charts: d.querySelectorAll("svg").length, height: d.documentElement.scrollHeight}}) }}</script>"""
 
 
@@ -197,8 +228,27 @@ def test_it_fits_a_phone_and_a_desk(width: int, config: Config, tmp_path: Path) 
     """In a real browser nothing is wider than the page, every picture decodes, every chart is there."""
     name = browser()
     (tmp_path / "frame.html").write_text(MEASURE.format(width=width, page=html.escape(page(config))), "utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"]
-    answer = subprocess.run([name, *flags, "--virtual-time-budget=10000", "--window-size=1400,1000", "--dump-dom", f"file://{tmp_path}/frame.html"], capture_output=True, text=True, timeout=120)
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    answer = subprocess.run(
+        [
+            name,
+            *flags,
+            "--virtual-time-budget=10000",
+            "--window-size=1400,1000",
+            "--dump-dom",
+            f"file://{tmp_path}/frame.html",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     found = re.search(r'<pre id="o">({.*?})</pre>', answer.stdout)
     assert found, answer.stderr[-2000:]
     seen = json.loads(html.unescape(found[1]))

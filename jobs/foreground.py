@@ -1,0 +1,100 @@
+"""Work before a person: engines log to a file, progress shows, every end is a sentence and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from conf.errors import RecipeError, StageError
+
+if TYPE_CHECKING:
+    from conf import Config
+    from jobs.terminal import Screen
+
+MISTAKE, FAILED, STOPPED = 2, 1, 130
+SAID_CHARACTERS = 300
+
+
+class Stopped(BaseException):
+    """SIGTERM came."""
+
+
+def stop_on_sigterm() -> None:
+    """Have SIGTERM end the work as Ctrl-C does: engines are closed, a sentence is said."""
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def work_before_person(
+    config: Config,
+    command: str,
+    work: Callable[[Callable[[Any], None]], None],
+    end: Callable[[Config, Screen], None] | None = None,
+) -> None:
+    """Do `work`, which is given a function to tell its events to; then `end`. `command` is what starts it again."""
+    from jobs import pipeline
+    from jobs.display import shown
+    from jobs.terminal import engines_logged, in_words, log_folder, new_log
+
+    pipeline.check(config)
+    began = time.monotonic()
+    log = new_log(log_folder(config), command.split()[1])
+    with engines_logged(log) as screen, shown(screen.aside) as display:
+        try:
+            work(display.tell)
+        except (KeyboardInterrupt, Stopped) as stop:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            where = f" in {display.stage}" if display.stage else ""
+            kept = f"What is finished is kept: `{command}` goes on from there."
+            screen.aside.print(f"Stopped{where}, as asked. {kept}", markup=False)
+            raise typer.Exit(STOPPED) from stop
+        except RecipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary to the person: a sentence here, the whole in the log
+            _failed(screen, display.stage, error, log)
+        if end is not None:
+            end(config, screen)
+        unchanged = f"{display.skipped} stages unchanged. " if display.skipped else ""
+        screen.aside.print(f"{unchanged}{in_words(time.monotonic() - began)} in all.", style="dim")
+
+
+def _failed(screen: Screen, stage: str, error: Exception, log: Path) -> NoReturn:
+    """One sentence for the person; the traceback for the log (descriptor 2 leads there)."""
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    where = f" in {stage}" if stage else ""
+    screen.aside.print(f"Failed{where}: {in_a_sentence(error)}", markup=False, style="red")
+    screen.aside.print(f"The log: {log}", markup=False)
+    raise typer.Exit(FAILED) from error
+
+
+def in_a_sentence(error: BaseException) -> str:
+    """Our own errors are whole sentences; of others the kind and the first line."""
+    if isinstance(error, StageError | RecipeError):
+        return str(error)
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
+    return f"{type(error).__name__}: {first[:SAID_CHARACTERS]}"
+
+
+def crash_log(error: BaseException) -> str:
+    """A new file with the traceback, for what fails where no engine's log is."""
+    with tempfile.NamedTemporaryFile("w", prefix="seedbed-", suffix=".log", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    return file.name
+
+
+def say(text: str) -> None:
+    """Tell the person on stderr, as plain text."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
