@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from conf import Config
 from conf.errors import StageError
 
-LOOPBACK = "127.0.0.1"
 NAMESPACE = "seedbed"
 
 
@@ -61,6 +60,7 @@ def _own(config: Config) -> None:
     if os.environ.get("RAY_AUTH_MODE") != "token":
         os.environ.pop("RAY_AUTH_MODE", None)  # unset, so that Ray itself turns tokens on for a cluster that it starts
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
+    _stay_on_loopback()
     ray.init(
         address="local",
         num_cpus=runtime.cpus,
@@ -69,9 +69,19 @@ def _own(config: Config) -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
         namespace=NAMESPACE,
-        _node_ip_address=LOOPBACK,
         runtime_env=_environment(),
     )
+
+
+def _stay_on_loopback() -> None:
+    """Have Ray listen on 127.0.0.1 alone, as it does on macOS (`_node_ip_address` would turn that into the outer one).
+
+    The variable is for the processes that Ray starts; in this one it was read when ray was imported.
+    """
+    from ray._private import ray_constants
+
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def _connect(address: str) -> None:

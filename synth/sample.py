@@ -6,6 +6,7 @@ restarted command keeps the shards that are whole, and the number of actors chan
 
 from __future__ import annotations
 
+import functools
 import io
 from collections import deque
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from udfs import records
 
 MAX_RESTARTS = 4  # of an actor, and tries of a shard: more is not bad luck
 QUEUE = 2  # shards that an actor has before it: the next is there when one is done
+START_S = 120  # that an actor may take to import torch and load the checkpoint, on a busy machine
 REPEATED = ["row_origin", "row_split", "row_label_source", "label"]  # columns of few values
 
 
@@ -74,16 +76,18 @@ def _staged(
     actors = _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator.temperature)
     waiting, found = deque(wanted), []
     running: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
-    patience = 1
+    patience, timeout_s = 1, max(START_S, config.runtime.sample.timeout_s)
     for actor in actors * QUEUE:
         _give(actor, waiting, running, folder)
     while running:
-        ready, _ = ray.wait(list(running), timeout=config.runtime.sample.timeout_s)
+        ready, _ = ray.wait(list(running), timeout=timeout_s)
         if not ready:
-            patience = _wake(patience, [actor for actor, _ in running.values()])
-            if patience < 0:
-                raise StageError(_stuck([shard for _, shard in running.values()], config.runtime.sample.timeout_s))
+            if patience == 0:
+                raise StageError(_stuck([shard for _, shard in running.values()], timeout_s))
+            _wake([actor for actor, _ in running.values()])
+            patience, timeout_s = patience - 1, max(START_S, timeout_s)
             continue
+        timeout_s = config.runtime.sample.timeout_s
         actor, shard = running.pop(ready[0])
         found.append(_answer(ready[0], shard))
         bar.advance(found[-1].rows)
@@ -121,12 +125,10 @@ def _answer(ready: Any, shard: Shard) -> Staged:
         ) from error
 
 
-def _wake(patience: int, actors: list[Any]) -> int:
-    """Restart actors that gave no answer in time, where there is patience left; their shards are tried again."""
-    if patience > 0:
-        for actor in {actor._actor_id: actor for actor in actors}.values():
-            ray.kill(actor, no_restart=False)
-    return patience - 1
+def _wake(actors: list[Any]) -> None:
+    """Restart actors that gave no answer in time; their shards are tried again."""
+    for actor in {actor._actor_id: actor for actor in actors}.values():
+        ray.kill(actor, no_restart=False)
 
 
 def _stuck(left: list[Shard], timeout_s: int) -> str:
@@ -140,7 +142,13 @@ class Maker:
     """The actor: one sampler, shard after shard."""
 
     def __init__(self, checkpoint: str, temperature: float, device: str) -> None:
-        self._sampler = Sampler(checkpoint, temperature, device=device)
+        self._told = checkpoint, temperature, device
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
+        """Loaded with the first shard, so that a damaged checkpoint is that shard's error and no actor's death."""
+        checkpoint, temperature, device = self._told
+        return Sampler(checkpoint, temperature, device=device)
 
     def make(self, shard: Shard, folder: str) -> Staged:
         """Make a shard, or keep it where it is whole."""

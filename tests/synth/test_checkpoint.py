@@ -18,7 +18,11 @@ CARD_OF = {"decode": {"model": "image_gan", "labels": ["a", "b"]}, "about": {"st
 
 def tensors(seed: int = 0) -> dict[str, torch.Tensor]:
     draw = torch.Generator().manual_seed(seed)
-    return {"a.weight": torch.randn(5, 3, generator=draw), "b": torch.tensor(7), "c": torch.randn(2, 2, generator=draw).double()}
+    return {
+        "a.weight": torch.randn(5, 3, generator=draw),
+        "b": torch.tensor(7),
+        "c": torch.randn(2, 2, generator=draw).double(),
+    }
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -87,9 +91,10 @@ def damage(folder: Path, how: str) -> None:
 
 
 FAULTS = {
-    "truncated": WEIGHTS, "flipped": WEIGHTS, "pickle": WEIGHTS, "torch.save": WEIGHTS, "empty": WEIGHTS, "missing": WEIGHTS,
-    "card": CARD, "no manifest": MANIFEST, "half a manifest": MANIFEST,
-}  # fmt: skip
+    **dict.fromkeys(("truncated", "flipped", "pickle", "torch.save", "empty", "missing"), WEIGHTS),
+    "card": CARD,
+    **dict.fromkeys(("no manifest", "half a manifest"), MANIFEST),
+}
 
 
 @pytest.mark.parametrize("how", FAULTS)
