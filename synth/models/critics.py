@@ -1,0 +1,88 @@
+"""From an image and its label to a score: the critic of `image_gan`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from synth.models.generators import SLOPE, doublings
+
+FEATURES = 128
+
+
+class Critic(nn.Module):
+    """Convolutions that halve, a dense layer, and a score that the label's embedding projects (Miyato, Koyama 2018).
+
+    With `spread`, rows also carry how their features deviate among the rows of their own label in the batch, real and
+    made apart: minibatch standard deviation (Karras et al. 2018), by label.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        labels: int,
+        channels: int,
+        max_channels: int,
+        *,
+        spectral: bool,
+        spread: bool,
+        dropout: float = 0.0,
+        halvings: int | None = None,
+    ) -> None:
+        super().__init__()
+        bound = spectral_norm if spectral else lambda layer: layer
+        self.labels, self.spread = labels, spread
+        layers: list[nn.Module] = []
+        before, (height, width) = shape[0], shape[1:]
+        times = doublings(height, width) if halvings is None else halvings
+        for step in range(times):
+            after = min(channels << step, max_channels)
+            layers += [bound(nn.Conv2d(before, after, 5 if halvings else 4, 2, 2 if halvings else 1)), nn.LeakyReLU(SLOPE)]
+            layers += [nn.Dropout(dropout)] if dropout else []
+            before = after
+            height, width = ((height + 1) // 2, (width + 1) // 2) if halvings else (height // 2, width // 2)
+        if halvings is None:
+            layers += [bound(nn.Conv2d(before, before, 3, padding=1)), nn.LeakyReLU(SLOPE)]
+        self.maps = nn.Sequential(*layers)
+        self.dense = bound(nn.Linear(before * height * width, FEATURES))
+        seen = FEATURES * (2 if spread else 1)
+        self.score = bound(nn.Linear(seen, 1))
+        self.embed = bound(nn.Embedding(labels, seen))
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, F)."""
+        return functional.leaky_relu(self.dense(self.maps(image).flatten(1)), SLOPE)
+
+    def forward(self, image: Tensor, label: Tensor, groups: int = 1) -> Tensor:
+        """Score rows (N,); the batch is `groups` equal parts, of which rows are compared within one."""
+        features = self.features(image)
+        if self.spread:
+            group = torch.arange(groups, device=label.device).repeat_interleave(len(label) // groups)
+            features = torch.cat([features, deviations(features, label + self.labels * group, groups * self.labels)], 1)
+        return self.score(features)[:, 0] + (self.embed(label) * features).sum(1)
+
+
+def deviations(features: Tensor, kind: Tensor, kinds: int) -> Tensor:
+    """Standard deviation of each feature among the rows of a row's kind, (N, F); matrix products, so deterministic."""
+    member = functional.one_hot(kind, kinds).to(features.dtype)
+    share = member / member.sum(0).clamp_min(1)
+    centred = features - member @ (share.T @ features)
+    return (member @ (share.T @ centred.square()) + 1e-6).sqrt()
+
+
+@contextlib.contextmanager
+def without_gradients(module: nn.Module) -> Iterator[None]:
+    """Reach through a module without gradients for its own parameters."""
+    live = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in live:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in live:
+            parameter.requires_grad_(True)
