@@ -266,6 +266,28 @@ def explain(
 
 
 @app.command(rich_help_panel=DAILY)
+def export(
+    recipe: Recipe,
+    to: Annotated[Path, typer.Option("--to", help="A new folder.", show_default=False)],
+    kind: Annotated[str, typer.Option("--format", help="parquet, folder (one a class), webdataset or csv.")] = "folder",
+    split: Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")] = None,
+    root: Root = None,
+    runtime: Runtime = "local",
+    sets: Set = None,
+) -> None:
+    """Write RECIPE's dataset in a form that training code reads."""
+    from jobs.display import shown
+    from jobs.export import export as exported
+    from jobs.terminal import screen
+
+    config = _config(recipe, runtime, sets, root)
+    with shown(screen().aside):
+        written = exported(config, kind, to, split or [])
+    told = ", ".join(f"{count:,} {name}" for name, count in sorted(written.items())) or "no rows"
+    screen().result.print(f"{to}: {told}", markup=False)
+
+
+@app.command(rich_help_panel=DAILY)
 def doctor(
     recipe: Annotated[str, typer.Argument(help="Look at this recipe's tables too.")] = "digits",
     root: Root = None,

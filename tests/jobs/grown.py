@@ -329,3 +329,18 @@ STAGES: dict[str, Callable[..., StageResult]] = {
     "merge": _merge,
     "evaluate": _evaluate,
 }
+
+
+def lay_tables(config: Config) -> None:
+    """Write the Delta tables that a run leaves, from what the stages staged; as Spark partitions them."""
+    from deltalake import write_deltalake
+
+    home = runs.home(config)
+    clean, gate = runs.done(config, "clean"), runs.done(config, "gate")
+    assert clean is not None and gate is not None
+    real = pa.concat_tables([_read(f"{clean.folder}/rows/row_split={split}") for split in SPLITS])
+    write_deltalake(f"{home}/clean", real)
+    merged = real.filter(pa.compute.not_equal(real["row_split"], "reserve"))
+    rows = pa.concat_tables([merged, _read(f"{gate.folder}/accepted")])
+    write_deltalake(f"{home}/dataset", rows, partition_by=["row_origin"])
+    write_deltalake(f"{home}/quarantine", _read(f"{clean.folder}/refused"), partition_by=["row_stage"])

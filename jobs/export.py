@@ -1,0 +1,147 @@
+"""Export: the table `dataset` in the forms that training code reads: Parquet, a folder a class, WebDataset, or files
+and a CSV.
+
+Rows stream from the table's files, so nothing is ever whole in memory and no engine is needed. Names of files are row
+ids; labels become folder names that cannot lead elsewhere, and CSV cells that a spreadsheet would run are escaped.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from conf import Config
+from conf.errors import RecipeError, StageError
+from conf.progress import progress
+from jobs.show import opened
+
+BATCH_ROWS = 512
+SHARD_ROWS = 10_000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = ("row_id", "row_origin", "row_split", "row_label_source", "label", "soft_label", "image")
+
+
+def export(config: Config, kind: str, to: Path, splits: list[str]) -> Counter[str]:
+    """Write the rows of `splits` (all where empty) below the new folder `to`; returns rows by split."""
+    if kind not in KINDS:
+        raise RecipeError(f"--format {kind}: there are {', '.join(KINDS)}.")
+    table = opened(config, "dataset")
+    if table is None:
+        raise StageError(
+            f"There is no dataset of {config.recipe.name} yet: `seedbed run {config.recipe.name}` makes it."
+        )
+    if to.exists() and any(to.iterdir()):
+        raise RecipeError(f"--to {to}: holds something already; name a new folder, or empty it.")
+    to.mkdir(parents=True, exist_ok=True)
+    rows = table.to_pyarrow_dataset()
+    chosen = pc.field("row_split").isin(splits) if splits else None
+    written: Counter[str] = Counter()
+    with progress("export", rows.count_rows(filter=chosen), "rows") as bar:
+        columns = [name for name in (*COLUMNS, "mask") if name in rows.schema.names]
+        batches = rows.to_batches(columns=columns, filter=chosen, batch_size=BATCH_ROWS)
+        for batch in KINDS[kind](config, to, (batch for batch in batches if batch.num_rows)):
+            written.update(batch.column("row_split").to_pylist())
+            bar.advance(batch.num_rows)
+    return written
+
+
+def _parquet(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`<split>.parquet`, all columns."""
+    with ExitStack() as stack:
+        writers: dict[str, pq.ParquetWriter] = {}
+        for batch in batches:
+            for split in pc.unique(batch.column("row_split")).to_pylist():
+                if split not in writers:
+                    writers[split] = stack.enter_context(pq.ParquetWriter(to / f"{split}.parquet", batch.schema))
+                writers[split].write_batch(batch.filter(pc.equal(batch.column("row_split"), split)))
+            yield batch
+
+
+def _folder(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`<split>/<label>/<row_id>.png`, as torchvision's ImageFolder and Keras read it."""
+    for batch in batches:
+        for row in batch.to_pylist():
+            folder = to / row["row_split"] / safe_folder(row["label"])
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{row['row_id']}.{_suffix(config)}").write_bytes(row["image"])
+        yield batch
+
+
+def _csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`images/<row_id>.png` and `rows.csv`."""
+    (to / "images").mkdir()
+    with (to / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(["file", "label", "split", "origin", "label_source"])
+        for batch in batches:
+            for row in batch.to_pylist():
+                name = f"images/{row['row_id']}.{_suffix(config)}"
+                (to / name).write_bytes(row["image"])
+                told = [row["label"], row["row_split"], row["row_origin"], row["row_label_source"]]
+                lines.writerow([name, *(safe_cell(value) for value in told)])
+            yield batch
+
+
+def _webdataset(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`<split>-00000.tar` of up to SHARD_ROWS rows: image, class number, and a JSON of label and origin for each."""
+    codes = {label: code for code, label in enumerate(config.recipe.labels)}
+    seen: Counter[str] = Counter()
+    tars: dict[str, tarfile.TarFile] = {}
+    with ExitStack() as stack:
+        for batch in batches:
+            for row in batch.to_pylist():
+                split = row["row_split"]
+                shard, place = divmod(seen[split], SHARD_ROWS)
+                if place == 0:
+                    if split in tars:
+                        tars[split].close()
+                    tars[split] = stack.enter_context(tarfile.open(to / f"{split}-{shard:05d}.tar", "w"))
+                seen[split] += 1
+                told = {"label": row["label"], "origin": row["row_origin"], "soft_label": dict(row["soft_label"] or [])}
+                _add(tars[split], f"{row['row_id']}.{_suffix(config)}", row["image"])
+                _add(tars[split], f"{row['row_id']}.cls", str(codes.get(row["label"], -1)).encode())
+                _add(tars[split], f"{row['row_id']}.json", json.dumps(told, ensure_ascii=False).encode())
+            yield batch
+
+
+KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]] = {
+    "parquet": _parquet,
+    "folder": _folder,
+    "webdataset": _webdataset,
+    "csv": _csv,
+}
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """A member without time or owner: the same rows make the same archive."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
+def _suffix(config: Config) -> str:
+    return "jpg" if config.recipe.image.encoding == "jpeg" else "png"
+
+
+def safe_folder(label: str | None) -> str:
+    """A label as the name of one folder: it can neither climb nor hide nor hold a separator."""
+    name = quote(label or "unlabelled", safe=" ()+,-=@[]_")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def safe_cell(value: Any) -> str:
+    """A CSV cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
