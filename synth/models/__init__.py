@@ -9,19 +9,19 @@ A model is plain torch: it knows nothing of workers, files, rows or recipes. `fi
     build(config, channels, height, width, labels) -> Trained | SumsFitted (or both); draws its weights from torch's
                                     global generator, so seed that first
 
-There are two ways of being fitted, and a model may have one or both (then phases come first, and sums are taken from the
-averaged weights that will be saved):
+There are two ways of being fitted, and a model may have one or both (then phases come first, and sums are taken from
+the averaged weights that will be saved):
 
 `Trained`: `phases()` lists what is trained in turn. One step runs each phase `repeats` times, each time on the next
-batch: `loss = phase.module(batch)["loss"]`, zero_grad, backward, optimiser step. `phase.module.parameters()` are exactly
-what that phase trains; other parts are reached outside the module tree with their gradients off, so that each
+batch: `loss = phase.module(batch)["loss"]`, zero_grad, backward, optimiser step. `phase.module.parameters()` are
+exactly what that phase trains; other parts are reached outside the module tree with their gradients off, so that each
 phase can be wrapped in DistributedDataParallel from outside (`broadcast_buffers=False`), double backward included.
 Phase modules share parts with the model: train the phases, save the model. No state but parameters and
 buffers lives in a model: these, the optimisers and torch's global generator are all that a resumed training needs.
 
 `SumsFitted`: repeat { sums = total of `accumulate(batch)` over all train rows; `converged = update(sums)` } until
-converged. Sums are float64 and add up across batches and workers in any split, so that every worker may call `update` on
-the same totals.
+converged. Sums are float64 and add up across batches and workers in any split, so that every worker may call `update`
+on the same totals.
 
 A batch is a dict of tensors, all of N rows but `progress`:
     image     (N, C, H, W) float32 in [-1, 1]
