@@ -87,7 +87,7 @@ class Compiled:
         drew.
         """
         steady_opencv()
-        canvas = Canvas(images, masks, boxes, self.form.mask_fill)
+        canvas = Canvas(np.ascontiguousarray(images), masks, boxes, self.form.mask_fill)
         own = np.ones(len(images))
         for place, step in enumerate(self.steps):
             canvas = replace(canvas, notes=[]) if notes is not None else canvas
@@ -127,7 +127,7 @@ class Compiled:
         """Make the rows whose primary ids are in `row_id` from their parents' `image` (mask and boxes with it).
 
         A null image stays null. After mixing, `row_parents`, `row_id`, `label` and `soft_label` tell of both parents;
-        the partner's columns are gone. Raises ValueError for an image that cannot be decoded: parents have been cleaned.
+        the partner's columns are gone. Raises ValueError for an image that cannot be decoded: parents are clean.
         """
         made = [self._make(part, seed) for part in self._slices(batch)]
         columns = _shape_of(batch, bool(self.needs_partners))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.image.boxes import BoxSet, warp_boxes
-from udfs.image.values import Flags, Images, Masks, Tables
+from udfs.image.values import Flags, Images, Masks, Tables, flattened
 from udfs.image.warp import Edge, Field, Link, Size, Warp, warp_images, warp_masks
 
 SMALL = 1 << 12  # up to so many values per image, numpy over the stack beats OpenCV image by image
@@ -141,13 +141,13 @@ def repainted(images: Stack, where: Flags, core: Callable[..., Images], **parame
     stack, plain = pixels(images)
     if isinstance(stack, Canvas):
         stack.note(where, parameters)
-    if where.all():
+    if not where.any():
+        new = plain
+    elif where.all():
         new = core(plain, **parameters)
-    elif where.any():
+    else:
         new = plain.copy()
         new[where] = core(plain[where], **{name: values[where] for name, values in parameters.items()})
-    else:
-        new = plain
     return replace(stack, images=new) if isinstance(stack, Canvas) else new
 
 
@@ -157,7 +157,7 @@ def recolour(images: Images, tables: Tables) -> Images:
     if tables.ndim == 3 and shape[3] == 1:
         tables = tables[:, 0]
     if tables.ndim == 2 and shape[1] * shape[2] * shape[3] <= SMALL:
-        places = images.reshape(len(images), -1) + (np.arange(len(images), dtype=np.int32) * 256)[:, None]
+        places = flattened(images) + (np.arange(len(images), dtype=np.int32) * 256)[:, None]
         return tables.reshape(-1).take(places).reshape(shape)
     out = np.empty_like(images)
     for image, table, target in zip(images, tables, out, strict=True):

@@ -24,7 +24,7 @@ from udfs.image.values import Images, Masks, Reasons
 
 REVISION = 1
 MAX_PIXELS = 64_000_000
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none of Pillow's that start another program
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none of Pillow's that start another program
 
 _PNG_TINY = 1 << 12  # up to so many values, filters cost more than they save
 _RLE = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_FILTER]
@@ -129,6 +129,7 @@ def _checked(blob: bytes) -> bool:
 
 def _by_pillow(blob: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Open with Pillow, check the size that the file declares, convert its first frame."""
+    Image.init()  # else it knows only some of the formats, and which ones depends on what was opened before
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -40,7 +40,7 @@ def grey_means(images: Images) -> Floats:
     if area * channels <= SMALL:
         sums = images.reshape(len(images), area, channels).sum(axis=1, dtype=np.uint32).astype(np.float64)
     else:
-        sums = np.array([cv2.sumElems(image)[:channels] for image in images])
+        sums = np.array([cv2.sumElems(image)[:channels] for image in images]).reshape(len(images), channels)
     return sums[:, 0] / area if channels == 1 else sums @ np.array(GREY_WEIGHTS, np.float64) / (1000.0 * area)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import cv2
@@ -21,12 +22,15 @@ Quality = Annotated[Amount, Within(1, 100)]
 Strength = Annotated[Amount, Within(0, 10)]
 
 _SHARPEN_SIGMA = 1.0
-_NIGHT_TINT = np.array([0.62, 0.78, 1.0])  # moonlight seen by eyes that have turned to rods: red goes first
-_NIGHT_LIGHT = 0.22  # what is left of middle grey
-_NIGHT_COLOUR = 0.35  # what is left of the colours
+_NIGHT_TINT = np.array([0.62, 0.78, 1.0])  # eyes in the dark see by their rods: red goes first
+_NIGHT_LIGHT = 0.32  # what is left of white
+_NIGHT_GAMMA = 1.25  # shadows close
+_NIGHT_COLOUR = 0.4  # what is left of the colours
 _NIGHT_NOISE = 4.0  # levels
-_LAMP_LEVEL = 235  # brighter than this by day is taken for a lamp by night
-_LAMP_GLOW = 0.02  # of the shorter side
+_LAMP_LEVEL = 190  # brighter than this by day, in a spot and not a whole sky, is a lamp by night
+_LAMP_SPOT = 0.04  # of the shorter side: the spots' size
+_LAMP_GLOW = 0.015  # of the shorter side
+_LAMP_STEEP = 1 / 24  # so many levels over its surroundings make a lamp
 
 
 def gaussian_blur(images: Images, *, sigma_px: Floats) -> Images:
@@ -93,19 +97,24 @@ def night(images: Images, *, strength: Floats, starts: NDArray[np.int64]) -> Ima
 
 
 def _nightfall(day: NDArray[np.uint8], image: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
-    """One image: a curve that presses the middle and keeps the lights, a tint per channel, and the lamps' glow."""
-    channels = image.shape[2]
+    """One image: less light and closed shadows, a tint per channel; lamps keep their light of the day, and glow."""
     light = np.linspace(0.0, 1.0, 256)[:, None]
-    tint = _NIGHT_TINT if channels == 3 else np.ones(1)
-    by_night = light**1.6 * (_NIGHT_LIGHT + (1 - _NIGHT_LIGHT) * light**4) * tint
-    table = np.rint(255 * ((1 - strength) * light + strength * by_night)).astype(np.uint8)
-    out: NDArray[Any] = cv2.LUT(image, np.ascontiguousarray(table)[None]).reshape(image.shape)
-    lamps = np.maximum(day.min(axis=2).astype(np.int16) - _LAMP_LEVEL, 0).astype(np.float32) * (strength * 6.0)
+    tint = _NIGHT_TINT if image.shape[2] == 3 else np.ones(1)
+    table = np.rint(255 * ((1 - strength) * light + strength * _NIGHT_LIGHT * light**_NIGHT_GAMMA * tint))
+    out: NDArray[Any] = cv2.LUT(image, np.ascontiguousarray(table.astype(np.uint8))[None]).reshape(image.shape)
+    lamps = _lamps(day) * np.float32(strength)
     if not lamps.any():
         return out
-    glow = cv2.GaussianBlur(lamps, (0, 0), max(_LAMP_GLOW * min(image.shape[:2]), 0.8))
-    warm = np.array([1.0, 0.85, 0.6], np.float32) if channels == 3 else np.ones(1, np.float32)
-    return np.clip(np.rint(out + glow[..., None] * warm), 0, 255).astype(np.uint8)
+    shine = (day * lamps[..., None]).reshape(image.shape)
+    glow = cv2.GaussianBlur(shine, (0, 0), max(_LAMP_GLOW * min(image.shape[:2]), 0.8)).reshape(image.shape)
+    return np.clip(np.rint(np.maximum(out, shine) + glow), 0, 255).astype(np.uint8)
+
+
+def _lamps(day: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32[H, W], 0 to 1: bright spots that stand out from around them."""
+    bright = np.maximum(day.max(axis=2).astype(np.float32) - _LAMP_LEVEL, 0)
+    around = cv2.GaussianBlur(bright, (0, 0), max(_LAMP_SPOT * min(day.shape[:2]), 1.0))
+    return np.clip((bright - 2 * around) * np.float32(_LAMP_STEEP), 0, 1)
 
 
 def day_to_night(
@@ -114,5 +123,5 @@ def day_to_night(
     """Turn day into night: dark, blue, pale, noisy, with glowing lamps."""
     where = random.bernoulli(p)
     stack, plain = pixels(images)
-    starts = window_starts(random, plain[0].size if len(plain) else 1)
+    starts = window_starts(random, math.prod(plain.shape[1:]))
     return repainted(stack, where, night, strength=drawn(random, strength), starts=starts)

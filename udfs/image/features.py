@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.image.values import Floats, Images
+from udfs.image.values import Floats, Images, flattened
 
 REVISION = 1
 Features = NDArray[np.int64]  # (N, F)
@@ -42,7 +42,7 @@ def block_means(images: Images, most: int) -> NDArray[np.int64]:
 
 def features(images: Images) -> Features:
     """int64 (N, at most 64 * C): an 8 x 8 thumbnail in sixteenths of a level."""
-    return block_means(images, _SIDE).reshape(len(images), -1)
+    return flattened(block_means(images, _SIDE))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from udfs.image.features import block_means
 from udfs.image.rejects import greys
-from udfs.image.values import Flags, Floats, Images
+from udfs.image.values import Flags, Floats, Images, flattened
 
 REVISION = 1
 Hashes = NDArray[np.uint64]  # (N,)
@@ -35,7 +35,8 @@ def _cosines(length: int) -> NDArray[np.float64]:
 def perceptual_hash(images: Images) -> Hashes:
     """uint64 (N,): pictures that look alike differ in few bits; scaling, JPEG and light hardly change it."""
     small = block_means(greys(images)[..., None], _SIDE)[..., 0].astype(np.float64)  # (N, h, w), whole numbers
-    waves = np.matmul(np.matmul(_cosines(small.shape[1]), small), _cosines(small.shape[2]).T).reshape(len(images), -1)
+    waves = np.matmul(np.matmul(_cosines(small.shape[1]), small), _cosines(small.shape[2]).T)
+    waves = waves.reshape(len(images), _LOW * _LOW)
     waves = np.delete(waves, 0, axis=1)  # the mean says nothing of the content
     bits = waves > np.median(waves, axis=1, keepdims=True)
     words = np.packbits(np.pad(bits, ((0, 0), (1, 0))), axis=1)
@@ -68,7 +69,7 @@ def content_difference(a: Images, b: Images) -> Floats:
 
     Seen: JPEG of quality 80 and more under 0.004; different MNIST digits from 0.0067, CIFAR photographs from 0.04.
     """
-    one, two = (block_means(images, _THUMB).reshape(len(images), -1).astype(np.float64) for images in (a, b))
+    one, two = (flattened(block_means(images, _THUMB)).astype(np.float64) for images in (a, b))
     one, two = one - one.mean(axis=1, keepdims=True), two - two.mean(axis=1, keepdims=True)
     flat_one, flat_two = (one == 0).all(axis=1), (two == 0).all(axis=1)
     norm = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))

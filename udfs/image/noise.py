@@ -7,6 +7,7 @@ so that two pictures share no long run but by chance.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from udfs.image.canvas import Stack, pixels, repainted
 from udfs.image.draws import drawn
-from udfs.image.values import Amount, Floats, Images, LevelAmount, Probability, ShareAmount, Within
+from udfs.image.values import Amount, Floats, Images, LevelAmount, Probability, ShareAmount, Within, flattened
 from udfs.rng import RowRandom, mix
 
 REVISION = 1
@@ -71,7 +72,7 @@ def add_noise(images: Images, *, std: Floats, starts: Starts) -> Images:
 
     The two ways give the same bytes; one is for many values of one deviation.
     """
-    flat = images.reshape(len(images), -1)
+    flat = flattened(images)
     out = np.empty_like(flat)
     step = max(1, _CHUNK // max(flat.shape[1], 1))
     parts = [slice(first, first + step) for first in range(0, len(flat), step)]
@@ -102,13 +103,13 @@ def gaussian_noise(random: RowRandom, images: Stack, *, std: LevelAmount = 8.0, 
     """Add normal noise of standard deviation `std` (levels of 255) to every value."""
     where = random.bernoulli(p)
     stack, plain = pixels(images)
-    starts = window_starts(random, plain[0].size if len(plain) else 1)
+    starts = window_starts(random, math.prod(plain.shape[1:]))
     return repainted(stack, where, add_noise, std=drawn(random, std), starts=starts)
 
 
 def add_speckle(images: Images, *, std_fraction: Floats, starts: Starts) -> Images:
     """Every value times 1 + normal noise of `std_fraction`."""
-    flat = images.reshape(len(images), -1)
+    flat = flattened(images)
     return _sum(flat, normals(starts, flat.shape[1], std_fraction) * flat).reshape(images.shape)
 
 
@@ -116,7 +117,7 @@ def speckle(random: RowRandom, images: Stack, *, std_fraction: ShareAmount = 0.1
     """Multiply every value by 1 + normal noise of standard deviation `std_fraction`, as radar and ultrasound do."""
     where = random.bernoulli(p)
     stack, plain = pixels(images)
-    starts = window_starts(random, plain[0].size if len(plain) else 1)
+    starts = window_starts(random, math.prod(plain.shape[1:]))
     return repainted(stack, where, add_speckle, std_fraction=drawn(random, std_fraction), starts=starts)
 
 
@@ -140,5 +141,5 @@ def salt_and_pepper(
     """Set a `fraction` of the pixels to white or black."""
     where = random.bernoulli(p)
     stack, plain = pixels(images)
-    starts = window_starts(random, max(plain.shape[1] * plain.shape[2], 1))
+    starts = window_starts(random, plain.shape[1] * plain.shape[2])
     return repainted(stack, where, add_salt_and_pepper, fraction=drawn(random, fraction), starts=starts)

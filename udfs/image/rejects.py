@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.image.colour import grey_means
-from udfs.image.values import GreyLevel, Images, Reasons, Share, Within
+from udfs.image.values import GreyLevel, Images, Reasons, Share, Within, flattened
 
 REVISION = 1
 
@@ -32,7 +32,7 @@ def greys(images: Images) -> NDArray[np.uint8]:
 
 def reject_blank(images: Images, *, min_std: GreyLevel = 1.0) -> Reasons:
     """`blank` where grey levels spread less than `min_std` (standard deviation, of 255)."""
-    flat = greys(images).reshape(len(images), -1).astype(np.int64)
+    flat = flattened(greys(images)).astype(np.int64)
     count = flat.shape[1]
     spread = flat.shape[1] * (flat**2).sum(axis=1) - flat.sum(axis=1) ** 2  # count^2 times the variance, whole numbers
     return _reasons(spread < (min_std * count) ** 2, "blank")
@@ -50,7 +50,7 @@ def reject_too_bright(images: Images, *, max_mean: GreyLevel = 247.0) -> Reasons
 
 def reject_low_contrast(images: Images, *, min_spread: GreyLevel = 12.0, tails: Share = 0.02) -> Reasons:
     """`low_contrast` where greys span less than `min_spread` (of 255), leaving out the share `tails` at either end."""
-    flat = np.sort(greys(images).reshape(len(images), -1), axis=1)
+    flat = np.sort(flattened(greys(images)), axis=1)
     cut = min(int(tails * flat.shape[1]), (flat.shape[1] - 1) // 2)
     spread = flat[:, flat.shape[1] - 1 - cut].astype(int) - flat[:, cut]
     return _reasons(spread < min_spread, "low_contrast")

@@ -10,8 +10,9 @@ them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,3 +55,8 @@ Border = Literal["constant", "reflect", "edge"]
 Partners = Literal["any", "same_label", "nearest"]
 
 GREY_WEIGHTS = (299, 587, 114)  # of 1000: BT.601, as JPEG and OpenCV have it
+
+
+def flattened(images: NDArray[Any]) -> NDArray[Any]:
+    """(N, values per image); N may be 0."""
+    return images.reshape(len(images), math.prod(images.shape[1:]))

@@ -204,7 +204,8 @@ def _by_matrix(images: Images, warp: Warp, how: int) -> Images:
         return images
     rows = np.flatnonzero(moving)
     out = np.empty((len(images), *warp.size, images.shape[3]), np.uint8)
-    out[~moving] = images[~moving]
+    if same_size:
+        out[~moving] = images[~moving]
     affine = is_affine(matrices)
     through = cv2.warpAffine if affine else cv2.warpPerspective
     used = matrices[:, :2] if affine else matrices
