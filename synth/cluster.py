@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,10 +93,9 @@ def _connect(address: str) -> None:
 
 
 def _environment() -> dict[str, dict[str, str]]:
-    """What our own workers need to find this code: the driver's import path."""
-    import sys
-
-    return {"env_vars": {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}}
+    """What our own workers need: the driver's import path, and little patience with a process group that is stuck."""
+    path = os.pathsep.join(each for each in sys.path if each)
+    return {"env_vars": {"PYTHONPATH": path, "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3"}}
 
 
 def _mend(address: str | None, error: Exception) -> str:

@@ -330,7 +330,12 @@ class PhasesFit:
             for place, parameter in enumerate(own):
                 found = part(f"optimiser.{phase.name}.{place}.")
                 if found:
-                    optimiser.state[parameter] = {key: value.clone() for key, value in found.items()}
+                    optimiser.state[parameter] = {key: _laid_like(value, parameter) for key, value in found.items()}
+
+
+def _laid_like(value: Tensor, parameter: Tensor) -> Tensor:
+    """A copy of an optimiser's tensor, in memory as its parameter is: the fused optimiser goes by memory, not by index."""
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.clone()
 
 
 def _part(tensors: dict[str, Tensor], device: str, prefix: str) -> dict[str, Tensor]:

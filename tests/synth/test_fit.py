@@ -143,7 +143,12 @@ def test_quality_tells_real_rows_from_worse_ones(digits: Any) -> None:
     looks = [watch.look(each) for each in (real, noisy, wrong)]
     assert abs(looks[0].quality) < 0.05 < looks[1].quality < looks[2].quality
     assert 0.9 < looks[0].variety < 1.1 < looks[1].variety
-    same = torch.cat([real[watch.condition == kind][:1].expand(int((watch.condition == kind).sum()), -1, -1, -1) for kind in watch.kinds])
+    same = torch.cat(
+        [
+            real[watch.condition == kind][:1].expand(int((watch.condition == kind).sum()), -1, -1, -1)
+            for kind in watch.kinds
+        ]
+    )
     assert watch.look(same).variety < 0.05
 
 
