@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from synth.models.generators import SLOPE, doublings
+from synth.models.generators import MAX_CHANNELS, SLOPE, doublings
 
 FEATURES = 128
 
@@ -27,7 +27,6 @@ class Critic(nn.Module):
         shape: tuple[int, int, int],
         labels: int,
         channels: int,
-        max_channels: int,
         *,
         spectral: bool,
         spread: bool,
@@ -41,8 +40,9 @@ class Critic(nn.Module):
         before, (height, width) = shape[0], shape[1:]
         times = doublings(height, width) if halvings is None else halvings
         for step in range(times):
-            after = min(channels << step, max_channels)
-            layers += [bound(nn.Conv2d(before, after, 5 if halvings else 4, 2, 2 if halvings else 1)), nn.LeakyReLU(SLOPE)]
+            after = min(channels << step, MAX_CHANNELS)
+            convolution = nn.Conv2d(before, after, 5, 2, 2) if halvings else nn.Conv2d(before, after, 4, 2, 1)
+            layers += [bound(convolution), nn.LeakyReLU(SLOPE)]
             layers += [nn.Dropout(dropout)] if dropout else []
             before = after
             height, width = ((height + 1) // 2, (width + 1) // 2) if halvings else (height // 2, width // 2)

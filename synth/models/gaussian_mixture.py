@@ -1,4 +1,4 @@
-"""Gaussian mixtures, one per label, fitted by sums: in principal components (`image_mixture`) or a latent (`image_vae`).
+"""Gaussian mixtures, one per label, fitted by sums: of principal components (`image_mixture`) or codes (`image_vae`).
 
 Two kinds of rounds:
 1. `candidates`: the coordinates of the first rows, from which every worker picks the same first means by k-means++

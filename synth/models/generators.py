@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 SMALLEST_MAP = 4  # pixels
 SLOPE = 0.2  # of leaky ReLU below zero
 LABEL_WIDTH = 32
-MIN_CHANNELS = 16
+MAX_CHANNELS = 256
 CODE_WIDTH = 128
 GROUPS = 8
 
@@ -27,7 +28,7 @@ def start_size(size: int, times: int) -> int:
 
 
 class Modulated(nn.Module):
-    """Group norm (Wu, He 2018) whose scale and shift follow from each row's code (Perez et al. 2018), then leaky ReLU."""
+    """Group norm (Wu, He 2018), scaled and shifted by each row's code (Perez et al. 2018), then leaky ReLU."""
 
     def __init__(self, channels: int, code_width: int) -> None:
         super().__init__()
@@ -44,21 +45,22 @@ class Modulated(nn.Module):
 class ModulatedGenerator(nn.Module):
     """Dense layer, then modulated norms and transposed convolutions that double; the last doubling is a pixel shuffle.
 
-    Working at half the size and shuffling (Shi et al. 2016) costs a third of working at the full size.
+    Working at half the size and shuffling (Shi et al. 2016) costs a third of working at the full size. `channels` are
+    those at half the size; each smaller map has twice as many.
     """
 
     def __init__(self, shape: tuple[int, int, int], labels: int, noise_width: int, channels: int) -> None:
         super().__init__()
         self.shape = shape
         times = max(1, doublings(*shape[1:]))
-        self.start = (channels, start_size(shape[1], times), start_size(shape[2], times))
+        widths = [min(channels << step, MAX_CHANNELS) for step in reversed(range(times))]
+        self.start = (widths[0], start_size(shape[1], times), start_size(shape[2], times))
         self.embed = nn.Embedding(labels, LABEL_WIDTH)
         self.code = nn.Sequential(nn.Linear(noise_width + LABEL_WIDTH, CODE_WIDTH), nn.LeakyReLU(SLOPE))
         self.dense = nn.Linear(noise_width + LABEL_WIDTH, math.prod(self.start))
-        widths = [max(MIN_CHANNELS, channels >> step) for step in range(times)]
         self.norms = nn.ModuleList(Modulated(width, CODE_WIDTH) for width in widths)
         self.grow = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, 2, 1) for before, after in zip(widths, widths[1:], strict=False)
+            nn.ConvTranspose2d(before, after, 4, 2, 1) for before, after in itertools.pairwise(widths)
         )
         self.refine = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
         self.last_norm = Modulated(widths[-1], CODE_WIDTH)

@@ -34,9 +34,8 @@ class Config:
     loss: Loss = "hinge"
     architecture: Literal["modulated", "classic"] = "modulated"
     noise_width: int = 64
-    generator_channels: int = 96  # where rows are smallest; halved at each doubling
-    critic_channels: int = 32  # where rows are largest; doubled at each halving
-    max_channels: int = 256
+    generator_channels: int = 48  # at half the image's size, doubled at each halving; classic: at a quarter
+    critic_channels: int = 32  # at half the image's size, doubled at each halving
     augment: bool = True
     cutout_fraction: float = 0.3  # of height and width; as much again is the reach of shifts, divided by 3
     diversity: float = 1.0  # weight of the diversity term
@@ -85,7 +84,6 @@ class ImageGan(nn.Module):
             shape,
             labels,
             config.critic_channels,
-            config.max_channels,
             spectral=lipschitz,
             spread=lipschitz,
             dropout=0.3 if classic else 0.0,
@@ -94,10 +92,12 @@ class ImageGan(nn.Module):
 
     def phases(self) -> list[Phase]:
         """Critic, then generator."""
-        config, betas = self.config, (self.config.beta1, self.config.beta2)
-        critic, generator = CriticStep(self.critic, self.generator, config), GeneratorStep(self.generator, self.critic, config)
+        config = self.config
+        betas = (config.beta1, config.beta2)
+        critic = CriticStep(self.critic, self.generator, config)
+        generator = GeneratorStep(self.generator, self.critic, config)
         return [
-            Phase("critic", critic, config.critic_learning_rate, betas, repeats=config.critic_repeats, decay=config.decay),
+            Phase("critic", critic, config.critic_learning_rate, betas, 0.0, config.critic_repeats, config.decay),
             Phase("generator", generator, config.learning_rate, betas, decay=config.decay),
         ]
 
