@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from conf import runs
+from jobs.places import read, table
 from jobs.session import log_path, session
-from jobs.tables import Merged, merge_rows, publish_refused, read, table
+from jobs.tables import Merged, merge_rows, publish_refused
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
