@@ -1,28 +1,34 @@
 """The first pass of clean over a row: decode it, bring it into the declared form, apply the stateless rules, take its marks.
 
 The marks are what later passes compare instead of images: a hash of the decoded pixels (exact copies), a perceptual hash (near ones), and
-a thumbnail of at most 16x16 (the check of a near copy's content, and the distance from its class). They keep those passes narrow.
+a thumbnail of at most 16x16 (the content of a near copy, and the distance from its class). They keep those passes narrow.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from conf.schema import ImageForm, Step
+from conf.schema import ImageForm
 from udfs import image as image_steps
-from udfs import names, records
+from udfs import records
+from udfs.image.boxes import BoxSet
+from udfs.image.codec import read_image
+from udfs.image.features import block_means
+from udfs.image.fitting import fit_boxes
+from udfs.image.headers import read_header
+from udfs.rules import Rules
 
 THUMB_SIDE = 16
+THUMB_LEVEL = 16  # block_means counts in sixteenths of a grey level
 MAX_DECODED_BYTES = 32 << 20  # of one batch's images in the declared form
-WARN = "warn"
+MAX_ROWS = 2048
 
 MARKS = pa.schema([("pixels", pa.string()), ("look", pa.int64()), ("thumb", pa.binary())])
 
@@ -34,79 +40,74 @@ class Decoding:
     """What a worker needs: the declared form, the rules, and the schema of what it returns."""
 
     form: ImageForm
-    rules: tuple[Step, ...]
+    rules: Rules
     schema: pa.Schema
     stage: str
 
     @property
     def batch_rows(self) -> int:
         """How many decoded rows fit a batch."""
-        return int(np.clip(MAX_DECODED_BYTES // (self.form.height * self.form.width * self.form.channels), 1, 4096))
+        return int(np.clip(MAX_DECODED_BYTES // (self.form.height * self.form.width * self.form.channels), 1, MAX_ROWS))
 
     def __call__(self, batch: pa.RecordBatch) -> pa.Table:
         """Rows in canonical form with their marks; refused ones with their bytes as they came and the reason."""
-        cv2.setNumThreads(0)
         table = pa.Table.from_batches([batch])
-        blobs = table.column("image").to_pylist()
-        form = self.form
+        blobs, form, size = table.column("image").to_pylist(), self.form, table.num_rows
         images, reasons = image_steps.decode(blobs, form.height, form.width, form.channels, form.resize)
         good = [place for place, reason in enumerate(reasons) if reason is None]
-        stack = stacked(images, good, form)
-        rules, flags = apply_rules(self.rules, stack)
-        for place, reason in zip(good, rules, strict=True):
+        stack = np.asarray(images)
+        found, flags = self.rules(stack)
+        for place, reason in zip(good, found, strict=True):
             reasons[place] = reason
-        columns = self._marked(table, stack, good, blobs)
-        columns["row_flags"] = _spread(flags, good, table.num_rows, [])
-        columns["row_reason"] = list(reasons)
-        columns["row_stage"] = [self.stage] * table.num_rows
-        return _with_columns(table, columns, self.schema)
-
-    def _marked(self, table: pa.Table, stack: Images, good: list[int], blobs: list[Any]) -> dict[str, list[Any]]:
-        """Canonical bytes and marks of the rows that could be decoded."""
-        encoded = image_steps.encode(stack, self.form.encoding, self.form.jpeg_quality) if good else []
-        looks = image_steps.perceptual_hash(stack).astype(np.uint64).view(np.int64).tolist() if good else []
-        size = table.num_rows
-        image = list(blobs)
-        for place, blob in zip(good, encoded, strict=True):
-            image[place] = blob
-        return {
-            "image": image,
-            "pixels": _spread([pixel_hash(each) for each in stack], good, size, None),
-            "look": _spread(looks, good, size, None),
-            "thumb": _spread([each.tobytes() for each in thumbs(stack)], good, size, None),
+        masks, extra = self._masks(table, blobs) if form.masks else ([], [])
+        columns = {
+            **marks_of(stack, good, size),
+            "image": placed(image_steps.encode(stack, form.encoding, form.jpeg_quality), good, blobs),
+            "row_flags": placed(flags, good, [[] for _ in range(size)]),
+            "row_reason": [reason or more for reason, more in zip(reasons, extra or [None] * size, strict=True)],
+            "row_stage": [self.stage] * size,
         }
+        columns |= {"mask": masks} if form.masks else {}
+        columns |= {"boxes": self._boxes(table, blobs, reasons)} if form.boxes else {}
+        return with_columns(table, columns, self.schema)
+
+    def _masks(self, table: pa.Table, blobs: list[bytes | None]) -> tuple[list[bytes | None], list[str | None]]:
+        """Masks in the declared form, encoded, and the reasons against the others."""
+        form, masks = self.form, table.column("mask").to_pylist()
+        images, reasons = image_steps.decode_masks(masks, form.height, form.width, form.resize)
+        good = [place for place, reason in enumerate(reasons) if reason is None]
+        told = [None if reason is None else f"mask_{reason.removeprefix('image_').removeprefix('mask_')}" for reason in reasons]
+        for place in good:
+            if not same_size(blobs[place], masks[place]):
+                told[place] = "mask_wrong_size"
+        return placed(image_steps.encode_masks(images), good, masks), told
+
+    def _boxes(self, table: pa.Table, blobs: list[bytes | None], reasons: Sequence[str | None]) -> list[Any]:
+        """Boxes moved with their pictures into the declared form; none is the empty list."""
+        form, rows = self.form, table.column("boxes").to_pylist()
+        if form.resize is None:
+            return [boxes or [] for boxes in rows]
+        kept = [boxes if reason is None else [] for boxes, reason in zip(rows, reasons, strict=True)]
+        sizes = [read_image(blob, 1).shape[:2] if boxes and blob else (1, 1) for boxes, blob in zip(kept, blobs, strict=True)]
+        moved = fit_boxes(BoxSet.of(kept), np.array(sizes, np.int64), (form.height, form.width), form.resize)
+        return [new if reason is None else old for new, old, reason in zip(moved.rows(len(rows)), rows, reasons, strict=True)]
 
 
-def apply_rules(rules: Sequence[Step], stack: Images) -> tuple[list[str | None], list[list[str]]]:
-    """The first reason against each image, and the flags of rules that only warn."""
-    reasons: list[str | None] = [None] * len(stack)
-    flags: list[list[str]] = [[] for _ in stack]
-    for rule in rules if len(stack) else ():
-        options = {key: value for key, value in rule.options.items() if key != "severity"}
-        found = resolve(rule)(stack, **options)
-        for place, reason in enumerate(found):
-            if reason is None:
-                continue
-            if rule.options.get("severity") == WARN:
-                flags[place].append(reason)
-            elif reasons[place] is None:
-                reasons[place] = reason
-    return reasons, flags
+def same_size(image: bytes | None, mask: bytes | None) -> bool:
+    """Whether a picture and its mask declare one size, as far as their headers tell."""
+    one, two = (read_header(blob or b"") for blob in (image, mask))
+    return one is None or two is None or (one.height, one.width) == (two.height, two.width)
 
 
-def resolve(rule: Step) -> Callable[..., Sequence[str | None]]:
-    """The function of a rule."""
-    function: Callable[..., Sequence[str | None]] = names.resolve(rule.name)
-    return function
-
-
-def stacked(images: Any, good: list[int], form: ImageForm) -> Images:
-    """The decoded images as one uint8[N, H, W, C]."""
-    if isinstance(images, np.ndarray) and len(images) == len(good):
-        return images
-    if not good:
-        return np.zeros((0, form.height, form.width, form.channels), np.uint8)
-    return np.stack([images[place] for place in good])
+def marks_of(stack: Images, good: Sequence[int], size: int) -> dict[str, list[Any]]:
+    """The marks of the images that could be decoded, at their places among `size` rows."""
+    looks = image_steps.perceptual_hash(stack).view(np.int64).tolist() if len(stack) else []
+    marks = {
+        "pixels": [pixel_hash(each) for each in stack],
+        "look": looks,
+        "thumb": [each.tobytes() for each in thumbs(stack)],
+    }
+    return {name: placed(values, good, [None] * size) for name, values in marks.items()}
 
 
 def pixel_hash(pixels: Images) -> str:
@@ -116,25 +117,34 @@ def pixel_hash(pixels: Images) -> str:
     return state.hexdigest()
 
 
+def thumb_shape(form: ImageForm) -> tuple[int, int, int]:
+    """Height, width and channels of a thumbnail."""
+    return min(form.height, THUMB_SIDE), min(form.width, THUMB_SIDE), form.channels
+
+
 def thumbs(stack: Images) -> Images:
-    """uint8[N, h, w, C], no side beyond THUMB_SIDE; area means."""
-    if len(stack) == 0 or max(stack.shape[1:3]) <= THUMB_SIDE:
+    """uint8[N, h, w, C], no side beyond THUMB_SIDE; means of blocks."""
+    if not len(stack):
         return stack
-    height, width = (min(side, THUMB_SIDE) for side in stack.shape[1:3])
-    small = [cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA) for each in stack]
-    return np.stack(small).reshape(len(stack), height, width, stack.shape[3])
+    return ((block_means(stack, THUMB_SIDE) + THUMB_LEVEL // 2) // THUMB_LEVEL).clip(0, 255).astype(np.uint8)
 
 
-def _spread(values: Sequence[Any], places: Sequence[int], size: int, missing: Any) -> list[Any]:
-    """The values at their places in a list of `size`."""
-    whole = [missing] * size
+def unpacked(column: pa.Array | pa.ChunkedArray, shape: tuple[int, int, int]) -> Images:
+    """Thumbnails from their column, as uint8[N, h, w, C]."""
+    blobs = column.to_pylist()
+    return np.frombuffer(b"".join(blobs), np.uint8).reshape(len(blobs), *shape)
+
+
+def placed(values: Sequence[Any], places: Sequence[int], whole: Sequence[Any]) -> list[Any]:
+    """A copy of `whole` with the values at their places."""
+    out = list(whole)
     for place, value in zip(places, values, strict=True):
-        whole[place] = value
-    return whole
+        out[place] = value
+    return out
 
 
-def _with_columns(table: pa.Table, columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
-    """The table with columns replaced or added, in the order of `schema`."""
+def with_columns(table: pa.Table, columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
+    """The table with columns replaced or added, in the order of `schema`; missing ones null."""
     arrays = []
     for field in schema:
         if field.name in columns:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,16 +18,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from conf.schema import Duplicates
+from jobs.decoding import unpacked
 from jobs.staging import lay_down
+from udfs.image import same_content
+from udfs.image.hashing import distance_bits, hash_bands
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-HASH_BITS = 64
-MAX_MEAN_DIFFERENCE = 6.0  # grey levels between thumbnails: a re-encoded or resized copy differs by 1 to 3, another picture by 15 and more
 MAX_BLOCK = 20_000  # rows compared with one another, some seconds' work
 MAX_PAIRS_ON_DRIVER = 200_000  # some 40 MB; beyond, stars are made in rounds on the workers
 _CHUNK = 512
+_BLOCKED = pa.schema([("node", pa.string()), ("look", pa.int64()), ("thumb", pa.binary()), ("band", pa.int64())])
 _PAIRS = pa.schema([("first", pa.string()), ("second", pa.string()), ("distance", pa.int64())])
 _SEPARATOR = ":"
 
@@ -88,83 +91,82 @@ def row_id_of(node: Column) -> Column:
 # ---- near copies ----
 
 
-def near_pairs(nodes: DataFrame, max_distance_bits: int) -> DataFrame:
-    """Pairs (first < second) of nodes with close hashes and close content; a null `second` notes a block that was cut.
+def near_pairs(nodes: DataFrame, max_distance_bits: int, shape: tuple[int, int, int]) -> DataFrame:
+    """Pairs (first < second) of nodes with close hashes and the same content; a null `second` notes a block that was cut.
 
-    `nodes` has node, look (the hash) and thumb.
+    `nodes` has node, look (the hash) and thumb (of `shape`).
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    bands = bands_of(max_distance_bits)
-    values = F.array(*(_band(F.col("look"), start, width) for start, width in bands))
-    blocked = nodes.select("node", "look", "thumb", F.posexplode(values).alias("band", "value"))
-    shared = blocked.withColumn("others", F.count("*").over(Window.partitionBy("band", "value"))).where("others > 1").drop("others")
-    ordered = shared.sortWithinPartitions("band", "value", "node")
-    return ordered.mapInArrow(_pair_finder(max_distance_bits), from_arrow_schema(_PAIRS))
+    from jobs.spark import map_rows
+
+    blocked = map_rows(nodes.select("node", "look", "thumb"), _in_bands(max_distance_bits), _BLOCKED)
+    shared = blocked.withColumn("others", F.count("*").over(Window.partitionBy("band"))).where("others > 1").drop("others")
+    ordered = shared.sortWithinPartitions("band", "node")
+    return ordered.mapInArrow(_pair_finder(max_distance_bits, shape), from_arrow_schema(_PAIRS))
 
 
-def bands_of(max_distance_bits: int) -> list[tuple[int, int]]:
-    """(first bit, width) of max_distance_bits + 1 bands that cover the hash."""
-    edges = [HASH_BITS * place // (max_distance_bits + 1) for place in range(max_distance_bits + 2)]
-    return [(start, stop - start) for start, stop in zip(edges, edges[1:], strict=False)]
+def _in_bands(bits: int) -> Callable[[pa.RecordBatch], pa.Table]:
+    """Each node once for every band of its hash."""
+
+    def spread(batch: pa.RecordBatch) -> pa.Table:
+        bands = hash_bands(_words(batch.column("look")), bits)  # (N, bits + 1)
+        rows = np.repeat(np.arange(batch.num_rows), bands.shape[1])
+        return pa.Table.from_batches([batch]).take(pa.array(rows)).append_column("band", pa.array(bands.reshape(-1).view(np.int64)))
+
+    return spread
 
 
-def _band(look: Column, start: int, width: int) -> Column:
-    from pyspark.sql import functions as F
-
-    if width == HASH_BITS:
-        return look
-    return F.shiftrightunsigned(look, start).bitwiseAND(F.lit((1 << width) - 1))
+def _words(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+    return column.to_numpy(zero_copy_only=False).view(np.uint64) if isinstance(column, pa.Array) else column.to_numpy().view(np.uint64)
 
 
-def _pair_finder(max_distance_bits: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _pair_finder(bits: int, shape: tuple[int, int, int]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for band, block in _blocks(batches):
             nodes = block.column("node").to_pylist()
-            looks = block.column("look").to_numpy().astype(np.uint64)
-            thumbs = np.stack([np.frombuffer(each, np.uint8) for each in block.column("thumb").to_pylist()])
-            for rows, was_cut in _bounded(looks, band, max_distance_bits):
-                first, second, distance = close_pairs(looks[rows], thumbs[rows], band, max_distance_bits)
-                found = [sorted((nodes[rows[a]], nodes[rows[b]])) for a, b in zip(first, second, strict=True)]
-                noted = [[nodes[rows[0]], None]] if was_cut else []
-                told = [*found, *noted]
-                distances = [*distance.tolist(), *([len(rows)] if was_cut else [])]
+            looks, thumbs = _words(block.column("look")), unpacked(block.column("thumb"), shape)
+            for rows, was_cut in _bounded(looks, band, bits):
+                told = [(nodes[rows[0]], None, len(rows))] if was_cut else []
+                for a, b, distance in zip(*close_pairs(looks[rows], thumbs[rows], band, bits), strict=True):
+                    first, second = sorted((nodes[rows[a]], nodes[rows[b]]))
+                    told.append((first, second, int(distance)))
                 if told:
-                    firsts, seconds = zip(*told, strict=True)
-                    yield pa.record_batch([pa.array(firsts), pa.array(seconds, pa.string()), pa.array(distances)], schema=_PAIRS)
+                    yield pa.RecordBatch.from_pylist([dict(zip(_PAIRS.names, each, strict=True)) for each in told], schema=_PAIRS)
 
     return find
 
 
-def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:
-    """Runs of rows of one band and value, whole, however the batches cut them."""
+def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[np.uint64, pa.Table]]:
+    """Runs of rows of one band's value, whole, however the batches cut them."""
     held: list[pa.RecordBatch] = []
-    key: tuple[int, int] | None = None
+    key: np.uint64 | None = None
     for batch in batches:
-        band, value = batch.column("band").to_numpy(), batch.column("value").to_numpy()
-        starts = np.flatnonzero(np.r_[True, (band[1:] != band[:-1]) | (value[1:] != value[:-1])]) if len(band) else []
-        for start, stop in zip(starts, [*starts[1:], len(band)], strict=True):
-            found = (int(band[start]), int(value[start]))
-            if found != key and held and key:
-                yield key[0], pa.Table.from_batches(held)
+        if not batch.num_rows:
+            continue
+        bands = _words(batch.column("band"))
+        starts = [0, *(np.flatnonzero(bands[1:] != bands[:-1]) + 1).tolist()]
+        for start, stop in zip(starts, [*starts[1:], len(bands)], strict=True):
+            if key is not None and bands[start] != key:
+                yield key, pa.Table.from_batches(held)
                 held = []
-            key = found
-            held.append(batch.slice(int(start), int(stop - start)))
-    if held and key:
-        yield key[0], pa.Table.from_batches(held)
+            key = bands[start]
+            held.append(batch.slice(start, stop - start))
+    if key is not None:
+        yield key, pa.Table.from_batches(held)
 
 
-def _bounded(looks: NDArray[np.uint64], band: int, bits: int) -> Iterator[tuple[NDArray[np.int64], bool]]:
+def _bounded(looks: NDArray[np.uint64], band: np.uint64, bits: int) -> Iterator[tuple[NDArray[np.int64], bool]]:
     """Rows to compare with one another: the block, or its parts of one value in the next band where it is too large."""
     rows = np.arange(len(looks))
     if len(rows) <= MAX_BLOCK:
         yield rows, False
         return
-    bands = bands_of(bits)
-    start, width = bands[(band + 1) % len(bands)]
-    values = (looks >> np.uint64(start)) & np.uint64(2**width - 1)
+    bands = hash_bands(looks, bits)
+    mine = int(np.argmax(bands[0] == band))
+    values = bands[:, (mine + 1) % bands.shape[1]]
     for value in np.unique(values):
         part = rows[values == value]
         for begin in range(0, len(part), MAX_BLOCK):
@@ -172,35 +174,51 @@ def _bounded(looks: NDArray[np.uint64], band: int, bits: int) -> Iterator[tuple[
 
 
 def close_pairs(
-    looks: NDArray[np.uint64], thumbs: NDArray[np.uint8], band: int, bits: int
+    looks: NDArray[np.uint64], thumbs: NDArray[np.uint8], band: np.uint64, bits: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of a block: hashes within `bits`, `band` the first band in which they agree, thumbnails within MAX_MEAN_DIFFERENCE."""
+    """Pairs of a block and their distances: hashes within `bits`, `band` the first band in which they agree, the same content."""
+    bands = hash_bands(looks, bits)
     firsts, seconds, distances = [], [], []
     for start in range(0, len(looks), _CHUNK):
-        differing = looks[start : start + _CHUNK, None] ^ looks[None, :]  # (chunk, N)
-        distance = np.bitwise_count(differing)
-        row, column = np.nonzero((distance <= bits) & (np.arange(len(looks))[None, :] > np.arange(start, start + len(differing))[:, None]))
-        for earlier, width in bands_of(bits)[:band]:
-            agree = (differing[row, column] >> np.uint64(earlier)) & np.uint64(2**width - 1) == 0
-            row, column = row[~agree], column[~agree]
-        gap = np.abs(thumbs[start + row].astype(np.int16) - thumbs[column]).mean(axis=1)
-        near = gap <= MAX_MEAN_DIFFERENCE
-        firsts.append(start + row[near])
-        seconds.append(column[near])
-        distances.append(distance[row[near], column[near]].astype(np.int64))
+        distance = distance_bits(looks[start : start + _CHUNK, None], looks[None, :])  # (chunk, N)
+        later = np.arange(len(looks))[None, :] > np.arange(start, start + len(distance))[:, None]
+        row, column = np.nonzero((distance <= bits) & later)
+        near = distance[row, column]
+        row = row + start
+        mine = bands[row, np.argmax(bands[row] == bands[column], axis=1)] == band
+        row, column, near = row[mine], column[mine], near[mine]
+        same = same_content(thumbs[row], thumbs[column]) if len(row) else np.zeros(0, bool)
+        firsts.append(row[same])
+        seconds.append(column[same])
+        distances.append(near[same])
     return np.concatenate(firsts), np.concatenate(seconds), np.concatenate(distances)
 
 
 # ---- stars ----
 
 
-def hubs_of(spark: SparkSession, pairs: DataFrame, folder: str) -> DataFrame:
-    """(node, hub) of every node that has a near copy; a hub is its own."""
-    few = pairs.select("first", "second").limit(MAX_PAIRS_ON_DRIVER + 1).collect()
-    if len(few) <= MAX_PAIRS_ON_DRIVER:
-        found = stars((row["first"], row["second"]) for row in few)
-        return spark.createDataFrame(sorted(found.items()), "node string, hub string").coalesce(1)
-    return stars_in_rounds(spark, pairs, folder)
+@dataclass(frozen=True)
+class Near:
+    """Pairs of near copies (first, second), the stars made of them (node, hub), and blocks that were too large to compare whole."""
+
+    pairs: DataFrame
+    hubs: DataFrame
+    cut_blocks: int
+
+
+def near_copies(spark: SparkSession, found: DataFrame, folder: str) -> Near | None:
+    """What `near_pairs` found, gathered where it is little, else laid down; None where there is nothing."""
+    few = [(row["first"], row["second"]) for row in found.limit(MAX_PAIRS_ON_DRIVER + 1).collect()]
+    if not few:
+        return None
+    if len(few) > MAX_PAIRS_ON_DRIVER:
+        laid = lay_down(spark, found, folder, "near/pairs")
+        pairs = laid.where("second is not null").select("first", "second")
+        return Near(pairs, stars_in_rounds(spark, pairs, folder), laid.where("second is null").count())
+    real = [(first, second) for first, second in few if second is not None]
+    pairs = spark.createDataFrame(real, "first string, second string").coalesce(1)
+    hubs = spark.createDataFrame(sorted(stars(real).items()), "node string, hub string").coalesce(1)
+    return Near(pairs, hubs, len(few) - len(real))
 
 
 def merge_near(marked: DataFrame, hubs: DataFrame) -> DataFrame:

@@ -1,0 +1,173 @@
+"""The last pass of clean over a row: what becomes of it, written where it belongs, and counted.
+
+One pass writes kept rows to `rows/row_split=<split>/` and refused ones to `refused/`, with their hashes, and returns what it counted. The
+workers write the Parquet themselves, as Ray's do: Spark's partitioned writes would leave `row_split` out of the files, and a write per
+split would read every image once per split. Names are those of the partitions, so a task that is retried overwrites its own files.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from conf import runs
+from conf.runs import filesystem
+from jobs.staging import remove
+from udfs import records
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+KEPT, REFUSED, MERGED, LEFT_OUT = "kept", "refused", "merged", "left_out"
+_TALLY = ("fate", "row_reason", "row_split", "label")
+_TALLIES = pa.schema([*((name, pa.string()) for name in _TALLY), ("rows", pa.int64()), ("hash_sum", pa.string())])
+_GROUP_BYTES = 32 << 20  # of a Parquet row group
+
+
+@dataclass
+class Tally:
+    """Rows that met one fate, and the sum of their hashes."""
+
+    rows: int = 0
+    hash_sum: int = 0
+
+    def add(self, rows: int, hash_sum: int) -> None:
+        """Count more."""
+        self.rows += rows
+        self.hash_sum = (self.hash_sum + hash_sum) % runs.HASH_MODULUS
+
+
+@dataclass
+class Outcome:
+    """What came of all rows, by (fate, reason, split, label)."""
+
+    tallies: dict[tuple[str | None, ...], Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+    def counts(self) -> dict[str, Any]:
+        """in = kept + refused + merged + left out; kept rows by split and label."""
+        counts: dict[str, Any] = {"in": 0, KEPT: 0, REFUSED: {}, MERGED: 0, LEFT_OUT: 0, "splits": {}}
+        for (fate, reason, split, label), tally in sorted(self.tallies.items(), key=str):
+            counts["in"] += tally.rows
+            if fate == REFUSED:
+                counts[REFUSED][reason] = counts[REFUSED].get(reason, 0) + tally.rows
+                continue
+            counts[fate] += tally.rows
+            if fate == KEPT:
+                of = counts["splits"].setdefault(split, {})
+                of[label or ""] = of.get(label or "", 0) + tally.rows
+        return counts
+
+    def digest(self, fate: str, split: str | None = None) -> str:
+        """Digest of the rows of one fate (and split)."""
+        mine = [tally for key, tally in self.tallies.items() if key[0] == fate and split in (None, key[2])]
+        return runs.digest(sum(tally.rows for tally in mine), sum(tally.hash_sum for tally in mine))
+
+
+def write(rows: DataFrame, folder: str, schema: pa.Schema) -> Outcome:
+    """Write rows by their `fate` and `row_split` below `folder`. `rows` has fate and the columns of refused rows of `schema`."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    for name in ("rows", "refused"):
+        remove(folder, name)
+    write_empty(f"{folder}/refused", records.refused_schema(schema))
+    writer = _Writer(folder, schema)
+    outcome = Outcome()
+    for row in rows.select("fate", *writer.refused.names).mapInArrow(writer, from_arrow_schema(_TALLIES)).collect():
+        outcome.tallies[tuple(row[name] for name in _TALLY)].add(row["rows"], int(row["hash_sum"]))
+    return outcome
+
+
+def write_empty(folder: str, schema: pa.Schema) -> None:
+    """A Parquet file without rows, so that a folder can be read whatever it holds."""
+    system, path = filesystem(folder)
+    system.create_dir(path, recursive=True)
+    pq.write_table(schema.empty_table(), f"{path}/part-none.parquet", filesystem=system)
+
+
+class _Writer:
+    """What a worker runs over a partition."""
+
+    def __init__(self, folder: str, schema: pa.Schema) -> None:
+        self.folder = folder
+        self.kept = pa.schema([each.with_nullable(True) for each in schema])
+        self.refused = pa.schema([each.with_nullable(True) for each in records.refused_schema(schema)])
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        files = _Files(self.folder, f"part-{context.partitionId() if context else 0:05d}.parquet")
+        outcome = Outcome()
+        try:
+            for batch in batches:
+                self._take(pa.Table.from_batches([batch]), files, outcome)
+        finally:
+            files.close()
+        rows = [
+            {**dict(zip(_TALLY, key, strict=True)), "rows": tally.rows, "hash_sum": str(tally.hash_sum)}
+            for key, tally in outcome.tallies.items()
+        ]
+        yield pa.RecordBatch.from_pylist(rows, schema=_TALLIES)
+
+    def _take(self, table: pa.Table, files: _Files, outcome: Outcome) -> None:
+        """Write and count one batch."""
+        fate = table.column("fate")
+        kept = records.with_hashes(table.filter(pc.equal(fate, KEPT)).select(self.kept.names).cast(self.kept))
+        for split in pc.unique(kept.column("row_split")).to_pylist():
+            files.write(f"rows/row_split={split}", kept.filter(pc.equal(kept.column("row_split"), split)))
+        refused = records.with_hashes(table.filter(pc.equal(fate, REFUSED)).select(self.refused.names).cast(self.refused))
+        if refused.num_rows:
+            files.write("refused", refused)
+        others = table.filter(pc.invert(pc.is_in(fate, pa.array([KEPT, REFUSED]))))
+        count(outcome, KEPT, kept)
+        count(outcome, REFUSED, refused)
+        for row in others.select(["fate"]).to_pylist():
+            outcome.tallies[(row["fate"], None, None, None)].add(1, 0)
+
+
+def count(outcome: Outcome, fate: str, rows: pa.Table) -> None:
+    """Add rows of one fate."""
+    reasons = rows.column("row_reason").to_pylist() if "row_reason" in rows.schema.names else [None] * rows.num_rows
+    columns = (reasons, rows.column("row_split").to_pylist(), rows.column("label").to_pylist(), rows.column("row_hash").to_pylist())
+    for reason, split, label, row_hash in zip(*columns, strict=True):
+        key = (fate, reason, None, None) if fate == REFUSED else (fate, None, split, label)
+        outcome.tallies[key].add(1, int(row_hash, 16))
+
+
+class _Files:
+    """Parquet files of one partition, opened when first written to."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._held: dict[str, list[pa.Table]] = defaultdict(list)
+
+    def write(self, place: str, rows: pa.Table) -> None:
+        """Add rows to the file in `<folder>/<place>/`."""
+        self._held[place].append(rows)
+        if sum(table.nbytes for table in self._held[place]) >= _GROUP_BYTES:
+            self._flush(place)
+
+    def close(self) -> None:
+        """Write what is held and end the files."""
+        for place in list(self._held):
+            self._flush(place)
+        for writer in self._writers.values():
+            writer.close()
+
+    def _flush(self, place: str) -> None:
+        held = self._held.pop(place, [])
+        if not held:
+            return
+        whole = pa.concat_tables(held)
+        if place not in self._writers:
+            system, path = filesystem(f"{self._folder}/{place}")
+            system.create_dir(path, recursive=True)
+            self._writers[place] = pq.ParquetWriter(f"{path}/{self._name}", whole.schema, filesystem=system)
+        self._writers[place].write_table(whole)
