@@ -70,7 +70,7 @@ def safe_name(name: str) -> str | None:
 def is_hidden(name: str) -> bool:
     """Whether the name belongs to an operating system and not to the data (.DS_Store, __MACOSX, Thumbs.db)."""
     parts = name.split("/")
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1] in ("Thumbs.db", "desktop.ini")
+    return any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts) or parts[-1] in ("Thumbs.db", "desktop.ini")
 
 
 def entries(uri: str) -> list[Entry]:
