@@ -319,8 +319,12 @@ def _show_plan(config: Config, force: bool, only: str = "") -> None:
 
 def _show_end(config: Config, screen: Screen) -> None:
     """The headline and where the report lies."""
+    from conf import runs
     from jobs import show
 
+    done = runs.done(config, "report")
+    if done is not None:
+        show.publish_report(config, done.folder)
     for line in show.ending(config):
         screen.result.print(line, markup=False)
 

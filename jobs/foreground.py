@@ -76,6 +76,9 @@ def _failed(screen: Screen, stage: str, error: Exception, log: Path) -> NoReturn
     where = f" in {stage}" if stage else ""
     screen.aside.print(f"Failed{where}: {in_a_sentence(error)}", markup=False, style="red")
     screen.aside.print(f"The log: {log}", markup=False)
+    spark = log.with_name("spark.log")
+    if spark.exists():
+        screen.aside.print(f"Spark's log: {spark}", markup=False)
     raise typer.Exit(FAILED) from error
 
 

@@ -23,6 +23,7 @@ from jobs import report_figures as figures
 from jobs import report_rows as rows
 from jobs.display import told
 from jobs.report_facts import ARMS, MEASURES, facts
+from jobs.show import METRICS, REPORT, publish_report
 from jobs.terminal import in_words
 from udfs.records import ORIGINS
 
@@ -34,7 +35,6 @@ SHOWN_REASONS = 12
 SHOWN_GRIDS = 5
 PAIRS_CLOSEST, PAIRS_PER_MAKER = 8, 1
 SHORT_ARMS = {"augmented": "+ augmented", "all": "+ generated", "synthetic": "generated alone"}
-REPORT, METRICS = "report.html", "metrics.json"
 
 
 def run(engine: None, config: Config) -> StageResult:
@@ -44,17 +44,8 @@ def run(engine: None, config: Config) -> StageResult:
     page = html(config, place.inputs, told_facts)
     runs.write_bytes(place.folder, REPORT, page)
     runs.write_json(place.folder, METRICS, told_facts)
-    publish(config, place.folder)
+    publish_report(config, place.folder)
     return StageResult({"bytes": len(page)}, {"report": runs.digest_of(told_facts)})
-
-
-def publish(config: Config, folder: str) -> None:
-    """Put a stage folder's report where people look: a recipe that was run before is not reported anew."""
-    for name in (REPORT, METRICS):
-        system, path = runs.filesystem(f"{folder}/{name}")
-        if system.get_file_info(path).type == fs.FileType.File:
-            with system.open_input_stream(path) as stream:
-                runs.write_bytes(runs.home(config), name, stream.read())
 
 
 def html(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> bytes:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from jobs.pipeline import Planned
 
+REPORT, METRICS = "report.html", "metrics.json"
 TABLES = ("raw", "clean", "quarantine", "dataset")
 LAST_RUNS = 5
 MAX_LABELS = 30
@@ -43,10 +44,29 @@ def _changes(counts: dict[str, Any]) -> str:
     return ", ".join([*(value for value in counts.values() if isinstance(value, str)), *filter(None, [told(counts)])])
 
 
+def publish_report(config: Config, folder: str) -> None:
+    """Put a stage folder's report where people look. A recipe run before is not reported anew, but put back."""
+    home = runs.home(config)
+    for name in (REPORT, METRICS):
+        content = _content(f"{folder}/{name}")
+        if content is not None and content != _content(f"{home}/{name}"):
+            runs.write_bytes(home, name, content)
+
+
+def _content(uri: str) -> bytes | None:
+    """A file's bytes, None where it is not there."""
+    system, path = runs.filesystem(uri)
+    try:
+        with system.open_input_stream(path) as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
 def ending(config: Config) -> list[str]:
     """The lines that a run ends with: the headline, the report's path."""
     home = runs.home(config)
-    metrics = runs.read_json(home, "metrics.json") or {}
+    metrics = runs.read_json(home, METRICS) or {}
     headline = (
         metrics.get("headline", {}).get("text")
         if isinstance(metrics.get("headline"), dict)

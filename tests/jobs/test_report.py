@@ -18,6 +18,7 @@ import pytest
 from conf import Config, runs
 from jobs import report
 from jobs.report_facts import facts, stage_row, verdict
+from jobs.show import publish_report
 from tests.jobs.grown import evaluated, grow
 
 EVIL = '<script>alert("x")</script>&\'"'
@@ -189,7 +190,7 @@ def test_an_older_report_is_put_back(config: Config) -> None:
     """Where a recipe goes back and its report is not made anew, the older page is the one that people see again."""
     first = page(config)
     Path(runs.home(config), "report.html").write_text("another recipe's")
-    report.publish(config, runs.locate(config, "report").folder)
+    publish_report(config, runs.locate(config, "report").folder)
     assert Path(runs.home(config), "report.html").read_text("utf-8") == first
 
 
