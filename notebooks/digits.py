@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # A hundred digits, grown
-# MAGIC The whole way, one stage a cell: real rows in, cleaned, split, augmented, generated, judged, merged into one Delta
-# MAGIC table, measured on real test rows. The cells call what `seedbed run digits` calls, so a stage that was done before is
-# MAGIC skipped, here as there. Run it as a notebook, or as a script: `python notebooks/digits.py`.
+# MAGIC The whole way, one stage a cell: real rows in, cleaned, split, augmented, generated, judged, merged into one
+# MAGIC Delta table, measured on real test rows. The cells call what `seedbed run digits` calls, so a stage that was
+# MAGIC done before is skipped, here as there. Run it as a notebook, or as a script: `python notebooks/digits.py`.
 
 # COMMAND ----------
 
@@ -25,8 +25,9 @@ from synth.cluster import start
 
 # MAGIC %md
 # MAGIC ## Where and what
-# MAGIC On a metastore runtime say `SEEDBED_RUNTIME=databricks`: tables are then `catalog.schema.digits_dataset` and so on, and the
-# MAGIC session that is there is used. `SEEDBED_SET` lays values over the recipe, as `--set` does: `augment.copies=5 seed=8`.
+# MAGIC Install the package first (`%pip install` of this repository, or open it as a folder of the workspace). On a
+# MAGIC metastore runtime say `SEEDBED_RUNTIME=databricks`: tables are then `catalog.schema.digits_dataset` and so on, and
+# MAGIC the session that is there is used. `SEEDBED_SET` lays values over the recipe, as `--set` does.
 
 # COMMAND ----------
 
@@ -120,7 +121,8 @@ plt.show()
 
 # COMMAND ----------
 
-sampled = [ds.dataset(runs.done(config, "sample", each.name).folder + "/rows").head(20).to_pandas() for each in config.recipe.generate]
+folders = [runs.done(config, "sample", each.name).folder for each in config.recipe.generate]
+sampled = [ds.dataset(f"{folder}/rows").head(20).to_pandas() for folder in folders]
 figure, places = plt.subplots(len(sampled), 20, figsize=(12, 0.9 * len(sampled)), squeeze=False)
 for line, rows, generator in zip(places, sampled, config.recipe.generate):
     line[0].set_title(generator.name, fontsize=8, loc="left")
@@ -144,7 +146,8 @@ for stage in ("score", "gate", "merge"):
 
 dataset = read(spark, config, "dataset")
 dataset.groupBy("row_origin", "row_split").count().orderBy("row_origin", "row_split").show()
-dataset.where("row_origin = 'synthetic'").select("row_id", "row_source", "label", "row_label_source").show(5, truncate=False)
+made = dataset.where("row_origin = 'synthetic'")
+made.select("row_id", "row_source", "label", "row_label_source").show(5, truncate=False)
 
 # COMMAND ----------
 
@@ -168,7 +171,8 @@ for row in metrics["gain"]:
 # COMMAND ----------
 
 for judge, curve in metrics["curve"].items():
-    plt.plot(curve["rows"], [100 * np.mean(errors) for errors in curve["error"]], "o-", label=f"{judge}, real rows alone")
+    errors = [100 * np.mean(each) for each in curve["error"]]
+    plt.plot(curve["rows"], errors, "o-", label=f"{judge}, real rows alone")
 for row in metrics["gain"]:
     if row["arm"] == "all":
         plt.axhline(100 * row["error"], linestyle="--", label=f"{row['judge']}, the grown set")
