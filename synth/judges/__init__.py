@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from synth.judges.cnn import CnnJudge, fit_cnn
 from synth.judges.linear import LinearJudge, fit_linear
-from synth.judges.rows import Augmenter, Effort, Judge, Probabilities, Rows, joined
+from synth.judges.rows import Augmenter, Effort, Images, Judge, Probabilities, Rows, joined
 from synth.judges.svc import SvcJudge, fit_svc
 
 KINDS = ("cnn", "svc", "linear")
@@ -34,6 +34,6 @@ def fit(kind: str, rows: Rows, classes: int, effort: Effort, seed: int = 0, augm
 
 
 __all__ = [
-    "KINDS", "Augmenter", "CnnJudge", "Effort", "Judge", "LinearJudge", "Probabilities", "Rows", "SvcJudge",
+    "KINDS", "Augmenter", "CnnJudge", "Effort", "Images", "Judge", "LinearJudge", "Probabilities", "Rows", "SvcJudge",
     "fit", "fit_cnn", "fit_linear", "fit_svc", "joined",
 ]  # fmt: skip
