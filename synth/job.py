@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import typing
 from typing import Any
 
 from conf import Config
 from conf.errors import RecipeError
 from conf.schema import Generate
 from synth.fit import Settings
-from synth.sampler import Form
+from synth.sampler import Form, laid_over
 
 LOSSES = ("hinge", "non_saturating")  # what a collapsed adversarial training tries next
 
@@ -54,16 +55,42 @@ def options_of(generator: Generate) -> Any:
     preset = generator.preset or next(iter(module.PRESETS))
     if preset not in module.PRESETS:
         raise RecipeError(f"{where} has no preset {preset!r}.{_near(preset, module.PRESETS)}")
+    _check(generator.options, module.PRESETS[preset], where)
     known = {field.name for field in dataclasses.fields(module.Config)}
-    for option in generator.options:
-        if option not in known:
-            raise RecipeError(f"{where} has no option {option!r}.{_near(option, known)}")
     said = {key: getattr(generator.train, key) for key in ("max_steps", "batch_size", "learning_rate")}
     trained = {key: value for key, value in said.items() if value is not None and key in known}
     try:
-        return dataclasses.replace(module.PRESETS[preset], **generator.options, **trained)
+        return laid_over(module.PRESETS[preset], {**generator.options, **trained})
     except (TypeError, ValueError) as error:
         raise RecipeError(f"generate {generator.name}: {error}") from error
+
+
+def _check(options: dict[str, Any], config: Any, where: str) -> None:
+    """Refuse an option that the Config does not have, or a value that it cannot be."""
+    hints = typing.get_type_hints(type(config))
+    for name, value in options.items():
+        if name not in hints:
+            raise RecipeError(f"{where} has no option {name!r}.{_near(name, hints)}")
+        if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict):
+            _check(value, getattr(config, name), f"{where}, {name},")
+        elif not _may_be(value, hints[name]):
+            raise RecipeError(f"{where}, option {name}: has {value!r}, and may be {_told(hints[name])}.")
+
+
+def _may_be(value: Any, hint: Any) -> bool:
+    """Whether a value from YAML is of the type that a Config declares."""
+    if typing.get_origin(hint) is typing.Literal:
+        return value in typing.get_args(hint)
+    if hint in (int, float):
+        return isinstance(value, int | hint) and not isinstance(value, bool)
+    return not isinstance(hint, type) or isinstance(value, hint)
+
+
+def _told(hint: Any) -> str:
+    options = typing.get_args(hint)
+    return (
+        ", ".join(map(str, options)) if options else {int: "a whole number", float: "a number"}.get(hint, hint.__name__)
+    )
 
 
 def _near(word: str, known: Any) -> str:

@@ -7,6 +7,7 @@ or attempt.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,14 @@ class Form:
 def build(form: Form) -> Any:
     """The model of a form, before its weights are loaded."""
     module = importlib.import_module(f"synth.models.{form.model}")
-    return module.build(module.Config(**form.options), form.channels, form.height, form.width, len(form.labels))
+    config = laid_over(next(iter(module.PRESETS.values())), form.options)
+    return module.build(config, form.channels, form.height, form.width, len(form.labels))
+
+
+def laid_over(config: Any, options: dict[str, Any]) -> Any:
+    """A model's Config with some options changed; options of a part of it are themselves a dict."""
+    parts = {name: getattr(config, name) for name, value in options.items() if isinstance(value, dict)}
+    return dataclasses.replace(config, **{**options, **{k: laid_over(part, options[k]) for k, part in parts.items()}})
 
 
 def maker_of(checkpoint_id: str, temperature: float) -> str:

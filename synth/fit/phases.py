@@ -31,7 +31,7 @@ from synth.fit.terms import (
     seeded,
     watch_of,
 )
-from synth.models import Phase
+from synth.models import Phase, SumsFitted
 
 GUARD_EVERY = 25  # steps between two looks at whether all is finite; at most these are lost by going back
 MAX_ROLLBACKS = 3
@@ -80,7 +80,8 @@ class PhasesFit:
             for own, phase in zip(self.own, self.phases, strict=True)
         ]
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.pairs = _floats(self.average), _floats(self.model)
+        self.trained = self._trained_names()
+        self.pairs = _chosen(self.average, self.trained), _chosen(self.model, self.trained)
         self.buffers = [b for phase in self.phases for b in phase.module.buffers() if b.is_floating_point()]
         self.order = Order(
             self.rows.labels[self.train_places].cpu().numpy(),
@@ -187,8 +188,9 @@ class PhasesFit:
 
     def _finite(self) -> bool:
         """Whether losses and weights of every worker are finite."""
-        live = [tensor for tensor in self._live().values() if tensor.is_floating_point()]
-        sizes = torch.stack([*torch._foreach_norm(live), *self.sums.values()])
+        weights = [tensor for phase in self.phases for tensor in phase.module.state_dict().values()]
+        norms = torch._foreach_norm([tensor for tensor in weights if tensor.is_floating_point()])
+        sizes = torch.stack([*(norm.float() for norm in norms), *self.sums.values()])
         bad = (~torch.isfinite(sizes)).any().float().reshape(1)
         return float(self.team.total(bad)) == 0.0
 
@@ -220,9 +222,10 @@ class PhasesFit:
         made = made_by(self.average.eval(), self.watch)
         check = self.watch.look(made)
         quality, variety = self.team.told([check.quality, check.variety], self.settings.device)
-        low = course.step >= WARM_UP * self.settings.max_steps and variety < MIN_VARIETY
-        course.collapsed = course.collapsed + 1 if low else 0
-        score = [float(variety < MIN_VARIETY), quality]
+        low = variety < MIN_VARIETY and not isinstance(self.model, SumsFitted)  # these get their variety afterwards
+        late = course.step >= WARM_UP * self.settings.max_steps
+        course.collapsed = course.collapsed + 1 if low and late else 0
+        score = [float(low), quality]
         if course.best is None or score < course.best:
             course.best, course.best_at, course.stale = score, [course.attempt, course.step], 0
             self.best = {name: tensor.clone() for name, tensor in weights.items()}
@@ -288,6 +291,12 @@ class PhasesFit:
 
     # state
 
+    def _trained_names(self) -> list[str]:
+        """The model's floating tensors that phases train; others (of a fit by sums that follows) are left alone."""
+        seen = {tensor.data_ptr() for phase in self.phases for tensor in phase.module.state_dict().values()}
+        state = self.model.state_dict()
+        return [name for name, each in state.items() if each.is_floating_point() and each.data_ptr() in seen]
+
     def _live(self) -> dict[str, Tensor]:
         """All weights in training: the model's, and what phases hold beside them."""
         live = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -334,7 +343,7 @@ class PhasesFit:
 
 
 def _laid_like(value: Tensor, parameter: Tensor) -> Tensor:
-    """A copy of an optimiser's tensor, in memory as its parameter is: the fused optimiser goes by memory, not by index."""
+    """A copy of an optimiser's tensor, in memory as its parameter is: the fused optimiser goes by memory."""
     return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.clone()
 
 
@@ -343,6 +352,7 @@ def _part(tensors: dict[str, Tensor], device: str, prefix: str) -> dict[str, Ten
     return {name[len(prefix) :]: tensor.to(device) for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _floats(model: nn.Module) -> list[Tensor]:
-    """Floating parameters and buffers, as tensors that share the model's memory."""
-    return [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+def _chosen(model: nn.Module, names: list[str]) -> list[Tensor]:
+    """Some of a model's tensors, sharing its memory."""
+    state = model.state_dict()
+    return [state[name] for name in names]

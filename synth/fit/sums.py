@@ -23,10 +23,10 @@ def fit_by_sums(
     fitted: Fitted, rows: Rows, settings: Settings, team: Team, report: Report, resume: State | None
 ) -> Fitted:
     """Rounds of sums over all train rows, until the model says that it has converged."""
-    model, first = fitted.model, 0
+    model, first, before = fitted.model, 0, _last_step(fitted)
     if resume is not None:
         model.load_state_dict({name: tensor.to(settings.device) for name, tensor in resume.tensors.items()})
-        first = resume.meta["round"]
+        first, before = resume.meta["round"], resume.meta["before"]
         fitted.history, fitted.notes, fitted.facts = (resume.meta[key] for key in ("history", "notes", "facts"))
     model.eval()
     for number in range(first, MAX_ROUNDS):
@@ -38,12 +38,17 @@ def fit_by_sums(
                 f"sums or weights stopped being finite in round {number + 1} of the fit. The train rows may be too "
                 "few or too alike: look at them, or raise the model's prior in generate.options."
             )
-        record = {"step": number + 1, **_scalars(model)}
+        record = {"step": before + number + 1, **_scalars(model)}
         fitted.history.append(record)
-        meta = {"form": "sums", "round": number + 1, "attempt": fitted.facts.get("attempt", 0), **_told(fitted)}
-        state = State(
-            {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}, copy.deepcopy(meta)
-        )
+        meta = {
+            "form": "sums",
+            "round": number + 1,
+            "before": before,
+            "attempt": fitted.facts.get("attempt", 0),
+            **_told(fitted),
+        }
+        tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        state = State(tensors, copy.deepcopy(meta))
         last = _last_look(model, rows, settings) if converged else {}
         record |= last.get("record", {})
         report(Event(number + 1, 0, functools.partial(copy.copy, state), record, last.get("grid")))
@@ -53,8 +58,14 @@ def fit_by_sums(
     raise StageError(f"the fit did not converge in {MAX_ROUNDS} rounds.")
 
 
+def _last_step(fitted: Fitted) -> int:
+    """The last step of the phases that went before, so that rounds are counted on from there."""
+    return int(fitted.history[-1]["step"]) if fitted.history else 0
+
+
 def _told(fitted: Fitted) -> dict[str, Any]:
-    return {"history": fitted.history, "notes": fitted.notes, "facts": fitted.facts}
+    told = {"history": fitted.history, "notes": fitted.notes, "facts": fitted.facts}
+    return {**told, "attempt": fitted.facts.get("attempt", 0)}
 
 
 def _totals(model: SumsFitted, rows: Rows, team: Team) -> dict[str, Tensor]:

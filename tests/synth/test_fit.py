@@ -15,7 +15,7 @@ from synth.fit import Event, Fitted, Settings, State, fit
 from synth.fit.order import Order
 from synth.fit.sums import _totals
 from synth.fit.terms import Team, hold_out, watch_of
-from synth.models import image_mixture
+from synth.models import image_mixture, image_vae
 
 SHORT = Settings(max_steps=120, batch_size=40, quality_every=40, seed=3, restarts=0)
 
@@ -217,3 +217,29 @@ def test_sums_resume_in_the_same_weights(digits: Any) -> None:
     resumed = fit(build, digits(300), settings=Settings(), resume=saved[0])
     assert weights(resumed) == weights(whole)
     assert resumed.history == whole.history and len(whole.history) == whole.facts["rounds"]
+
+
+@pytest.mark.parametrize("stop_at", [60, 122])
+def test_phases_then_sums_resume_in_the_same_weights(digits: Any, stop_at: int) -> None:
+    """A VAE is trained by steps and its latent fitted by rounds; stopped in either, it ends in the same weights."""
+    settings = dataclasses.replace(SHORT, quality_every=60)
+
+    def build(attempt: int) -> Any:
+        return image_vae.build(image_vae.PRESETS["standard"], 1, 8, 8, 10)
+
+    whole = fit(build, digits(200), settings=settings)
+    saved: list[State] = []
+
+    def stop(event: Event) -> None:
+        if event.record and event.record["step"] == stop_at:
+            saved.append(event.state())
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fit(build, digits(200), settings=settings, report=stop)
+    resumed = fit(build, digits(200), settings=settings, resume=saved[0])
+    assert weights(resumed) == weights(whole)
+    assert resumed.history == whole.history and resumed.facts == whole.facts
+    steps = [record["step"] for record in whole.history]
+    assert steps == sorted(set(steps))
+    assert {"best_step", "rounds", "quality", "variety"} <= whole.facts.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 import torch
 
 from conf.errors import RecipeError, StageError
+from conf.schema import Generate
 from conf.schema import Rows as Plan
 from synth import checkpoint
 from synth.fit import Rows, Settings, fit
+from synth.job import options_of
 from synth.models import SAMPLE_BLOCK
 from synth.plan import Piece, rows_per_label, shards
 from synth.sampler import Form, Sampler, build, row_id_of
@@ -117,3 +120,32 @@ def test_shards_hold_each_planned_row_once_and_end_at_blocks() -> None:
     assert all(piece.start % SAMPLE_BLOCK == 0 for shard in found for piece in shard.pieces)
     assert found[0].pieces == (Piece("a", 0, 192),)
     assert shards({"a": 0}, 10) == []
+
+
+OPTIONS = [
+    ({"max_round": 3}, "nearest is max_rounds"),
+    ({"max_rounds": "many"}, "a whole number"),
+    ({"tolerance": True}, "a number"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), OPTIONS)
+def test_an_option_that_a_model_does_not_have_or_understand_is_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        options_of(Generate(model="image_mixture", rows={"per_label": 1}, options=options))
+
+
+def test_options_and_train_values_are_laid_over_the_preset_parts_of_it_too() -> None:
+    said = {"latent": 7, "mixture": {"prior_rows": 3}}
+    found = options_of(Generate(model="image_vae", rows={"per_label": 1}, options=said, train={"max_steps": 5}))
+    assert (found.latent, found.mixture.prior_rows, found.max_steps) == (7, 3, 5)
+    assert (
+        found.mixture.components_per_label
+        == options_of(Generate(model="image_vae", rows={"per_label": 1})).mixture.components_per_label
+    )
+    form = Form("image_vae", dataclasses.asdict(found), 1, 8, 8, ["a", "b"])
+    assert build(form).mixture.config == found.mixture
+    with pytest.raises(RecipeError, match="prior_rows"):
+        options_of(Generate(model="image_vae", rows={"per_label": 1}, options={"mixture": {"prior_row": 3}}))
+    with pytest.raises(RecipeError, match="wgan_gp"):
+        options_of(Generate(model="image_gan", rows={"per_label": 1}, options={"loss": "wasserstein"}))
