@@ -1,19 +1,23 @@
-"""Gate: staged rows with the judges' verdicts, either accepted or refused with the reason.
+"""Gate: staged rows with the judges' verdicts, each accepted or refused with the first reason that holds.
 
-The reasons, the first that holds: `unreadable`, `label_disagrees`, `copy_of_train` (synthetic rows only),
-`too_far`, `worse` (the rows made the judges worse on val, all of them or those beyond the share that was of use).
+`image_unreadable`, `label_disagrees`, `copy_of_train` (synthetic rows only: a child lies near its parent by construction), `too_far`,
+`worse` (judges were worse with rows of this maker), `beyond_useful_share` (fewer of them were of more use). Decided on ids and verdicts
+alone; payload is read once, to be laid down in the order of ids, so that files hold neighbours and a MERGE can pass over most of them.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from conf import Config, runs
 from conf.errors import StageError
 from conf.progress import progress
-from conf.runs import Place, StageResult
+from conf.runs import Done, Place, StageResult
 from conf.schema import Gate
-from jobs.ingest import row_schema
+from jobs.staging import lay_down, remove
 from udfs import records
 
 if TYPE_CHECKING:
@@ -21,97 +25,153 @@ if TYPE_CHECKING:
 
 STAGE = "gate"
 MADE_BY = "made_by"
-NOTHING = runs.digest(0, 0)
+FILE_BYTES = 32 << 20  # of accepted rows in one file
+_WORK = "work"
+_BELOW_ALL = "0" * records.WHICH_HEX
 
 
 def run(spark: SparkSession, config: Config) -> StageResult:
     """Accept or refuse every staged row."""
-    from pyspark.sql import functions as F
-
-    from jobs.spark import digests, hand_off, publish_refused
+    from jobs.census import census_of, count, digest
+    from jobs.spark import publish_refused
 
     place = runs.locate(config, STAGE)
-    judged = _judged(spark, config, place).withColumn("row_reason", _reason(config.recipe.gate, place))
-    counts = _counts(judged)
-    with progress(STAGE, counts["in"], "rows") as bar:
-        judged = judged.withColumns({"row_stage": F.lit(STAGE), "row_detail": _detail()})
-        columns = row_schema(config)
-        accepted = judged.where("row_reason is null").select(*columns.names)
-        kept = spark.read.schema(accepted.schema).parquet(hand_off(accepted, place.folder, "accepted"))
-        refusal = judged.where("row_reason is not null").select(*records.refused_schema(columns).names)
-        path, schema = hand_off(refusal, place.folder, "refused"), records.refused_schema(columns)
-        gone = publish_refused(spark, config, STAGE, path, schema)
-        found = digests(kept.select("row_split", "row_hash")).get("train", NOTHING)
+    schema = records.image_schema(config.recipe.image.masks, config.recipe.image.boxes)
+    staged = {key: done for key, done in place.inputs.items() if key == "augment" or key.startswith("sample.")}
+    with progress(STAGE, sum(done.counts["staged"] for done in staged.values()), "rows") as bar:
+        rows = reduce(lambda a, b: a.unionByName(b), [_staged(spark, schema, *each) for each in staged.items()])
+        verdicts = spark.read.parquet(f"{place.inputs['score'].folder}/verdicts")
+        decided = lay_down(spark, _decided(config, place, rows, verdicts), place.folder, _WORK)
+        counts = _counts(decided, staged)
+        path = _lay_down_accepted(rows, decided, schema, place, counts, staged)
+        refused = _lay_down_refused(rows, decided, schema, place)
+        gone = publish_refused(spark, config, STAGE, refused, records.refused_schema(schema))
+        remove(place.folder, _WORK)
+        accepted = census_of([path], lambda paths: spark.read.parquet(*paths))
         bar.advance(counts["in"])
-    accounted = counts["accepted"] + sum(counts["refused"].values())
-    if counts["in"] != accounted or int(found.split("-")[0], 16) != counts["accepted"]:
-        raise StageError(f"gate got {counts['in']} rows but accounts for {counts}: run `seedbed gate --force` again.")
-    return StageResult(counts, {"accepted": found, "refused": gone.digest if gone else NOTHING})
+    if count(accepted) != counts["accepted"]:
+        raise StageError(f"gate: {counts['accepted']:,} rows were accepted and {count(accepted):,} lie in {path}.")
+    outputs = {"accepted": digest(accepted), "refused": gone.digest if gone else runs.digest(0, 0)}
+    return StageResult(counts, outputs)
 
 
-def _judged(spark: SparkSession, config: Config, place: Place) -> DataFrame:
-    """All staged rows, each with who made it and its verdict. Raises StageError where one has none."""
+def _staged(spark: SparkSession, schema: pa.Schema, key: str, done: Done) -> DataFrame:
+    """The rows that a stage made, and by whom: `augment` or `sample.<generator>`."""
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    schema = from_arrow_schema(row_schema(config))
-    staged = None
-    for key, done in place.inputs.items():
-        if key == "augment" or key.startswith("sample."):
-            rows = spark.read.schema(schema).parquet(f"{done.folder}/rows").withColumn(MADE_BY, F.lit(key))
-            staged = rows if staged is None else staged.unionByName(rows)
-    assert staged is not None
-    verdicts = spark.read.parquet(f"{place.inputs['score'].folder}/verdicts")
-    return staged.join(verdicts.withColumn("has_verdict", F.lit(True)), "row_id", "left")
+    rows = spark.read.schema(from_arrow_schema(schema)).parquet(f"{done.folder}/rows")
+    return rows.withColumn(MADE_BY, F.lit(key))
 
 
-def _reason(gate: Gate, place: Place) -> Column:
-    """The first reason that holds, or null."""
+def _decided(config: Config, place: Place, rows: DataFrame, verdicts: DataFrame) -> DataFrame:
+    """Of every staged row: row_id, made_by, origin, row_reason (null: accepted), row_detail."""
     from pyspark.sql import functions as F
 
     useful = runs.read_json(place.inputs["score"].folder, "usefulness.json")
-    reason = F.when(F.col("has_verdict").isNull(), "not_judged").when(F.col("is_unreadable"), "unreadable")
+    judged = rows.select("row_id", "row_origin", MADE_BY).join(verdicts, "row_id", "left")
+    reason = _reason(config.recipe.gate, useful)
+    detail = F.when(reason == "image_unreadable", None).otherwise(_detail())
+    return judged.select("row_id", MADE_BY, reason.alias("row_reason"), detail.alias("row_detail"))
+
+
+def _reason(gate: Gate, useful: dict[str, Any]) -> Column:
+    """The first reason that holds, or null; `not_judged` where there is no verdict, which is an error."""
+    from pyspark.sql import functions as F
+
+    reason = F.when(F.col("is_unreadable").isNull(), "not_judged").when(F.col("is_unreadable"), "image_unreadable")
     reason = reason.when(F.col("agreement") < gate.min_label_agreement, "label_disagrees")
     if gate.copies == "quarantine":
         reason = reason.when((F.col("row_origin") == "synthetic") & F.col("is_copy"), "copy_of_train")
     reason = reason.when(F.col("is_far"), "too_far")
     which = F.substring("row_id", records.MAKER_HEX + 1, records.WHICH_HEX)
     for key, entry in _entries(useful).items():
-        if entry.get("below") is not None:
-            reason = reason.when((F.col(MADE_BY) == key) & (which >= entry["below"]), "worse")
+        below = entry.get("below") if gate.usefulness == "not_worse" else None
+        if below is not None:
+            told = "worse" if entry["verdict"] == "worse" or below == _BELOW_ALL else "beyond_useful_share"
+            reason = reason.when((F.col(MADE_BY) == key) & (which >= below), told)
     return reason
 
 
 def _entries(useful: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What usefulness.json says of each stage that made rows."""
-    found = {f"sample.{name}": entry for name, entry in useful.get("generated", {}).items()}
+    """What usefulness.json says of the rows of each stage that made some."""
+    found = {f"sample.{name}": entry for name, entry in (useful.get("generated") or {}).items()}
     return found | ({"augment": useful["augmented"]} if useful.get("augmented") else {})
 
 
 def _detail() -> Column:
-    """What the verdict said, in words, for the quarantine."""
+    """What the judges said, in words."""
     from pyspark.sql import functions as F
 
-    return F.format_string(
-        "agreement %.3f, looks like %s, nearest train row %s at %.3f of the usual farthest distance",
-        "agreement", "predicted", "nearest_id", "distance_ratio",
-    )  # fmt: skip
+    words = "agreement %.3f, looks like %s, nearest train row %s, %.2f of the usual distance"
+    return F.format_string(words, "agreement", "predicted", "nearest_id", "distance_ratio")
 
 
-def _counts(judged: DataFrame) -> dict[str, Any]:
-    """Rows in, accepted, refused by reason, and both by who made them."""
-    from pyspark.sql import functions as F
-
-    rows = judged.groupBy(MADE_BY, "row_reason").agg(F.count("*").alias("n")).collect()
+def _counts(decided: DataFrame, staged: dict[str, Done]) -> dict[str, Any]:
+    """in = accepted + refused, in all and by maker. Raises StageError where a row was lost, doubled or not judged."""
+    by: dict[str, dict[str, Any]] = {key: {"in": 0, "accepted": 0, "refused": {}} for key in staged}
     refused: dict[str, int] = {}
-    by: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        maker = by.setdefault(row[MADE_BY], {"in": 0, "accepted": 0, "refused": {}})
-        maker["in"] += row["n"]
-        if row["row_reason"] is None:
-            maker["accepted"] += row["n"]
-        else:
-            maker["refused"][row["row_reason"]] = row["n"]
-            refused[row["row_reason"]] = refused.get(row["row_reason"], 0) + row["n"]
-    total = sum(each["in"] for each in by.values())
-    return {"in": total, "accepted": sum(e["accepted"] for e in by.values()), "refused": refused, "by": by}
+    for row in decided.groupBy(MADE_BY, "row_reason").count().collect():
+        maker, reason, number = by[row[MADE_BY]], row["row_reason"], row["count"]
+        maker["in"] += number
+        if reason is None:
+            maker["accepted"] += number
+            continue
+        maker["refused"][reason] = number
+        refused[reason] = refused.get(reason, 0) + number
+    for key, done in staged.items():
+        planned, came = done.counts["staged"], by[key]["in"]
+        if came != planned:
+            raise StageError(f"gate: {key} staged {planned:,} rows and {came:,} came with verdicts: run score again.")
+    if "not_judged" in refused:
+        raise StageError(f"gate: {refused['not_judged']:,} staged rows have no verdict: run score again.")
+    accepted = sum(maker["accepted"] for maker in by.values())
+    return {"in": sum(maker["in"] for maker in by.values()), "accepted": accepted, "refused": refused, "by": by}
+
+
+def _lay_down_accepted(
+    rows: DataFrame,
+    decided: DataFrame,
+    schema: pa.Schema,
+    place: Place,
+    counts: dict[str, Any],
+    staged: dict[str, Done],
+) -> str:
+    """Write the accepted rows in the order of their ids."""
+    from jobs.spark import hand_off, in_order
+
+    refused = decided.where("row_reason is not null").select("row_id")
+    kept = rows.join(refused, "row_id", "left_anti") if counts["refused"] else rows
+    size = sum(_bytes(f"{done.folder}/rows") for done in staged.values())
+    return hand_off(in_order(kept.select(*schema.names), -(-size // FILE_BYTES)), place.folder, "accepted")
+
+
+def _lay_down_refused(rows: DataFrame, decided: DataFrame, schema: pa.Schema, place: Place) -> str:
+    """Write the refused rows with their reasons; the hash covers these, too."""
+    from pyspark.sql import functions as F
+
+    from jobs.spark import hand_off, map_rows
+
+    refusal = decided.where("row_reason is not null").drop(MADE_BY).withColumn("row_stage", F.lit(STAGE))
+    told = records.refused_schema(schema)
+    refused = map_rows(rows.join(refusal, "row_id").select(*told.names), _hashed, told)
+    return hand_off(refused, place.folder, "refused")
+
+
+def _hashed(batch: pa.RecordBatch) -> pa.Table:
+    return records.with_hashes(pa.Table.from_batches([batch]))
+
+
+def _bytes(folder: str) -> int:
+    """Bytes of the files in a folder."""
+    from pyarrow import fs
+
+    system, path = runs.filesystem(folder)
+    return sum(info.size or 0 for info in system.get_file_info(fs.FileSelector(path, recursive=True)))
+
+
+if __name__ == "__main__":
+    from conf.door import main
+    from jobs.spark import session
+
+    main(STAGE, session, run)

@@ -1,25 +1,24 @@
-"""Merge: real rows and accepted rows into `dataset`, in one commit; and `quarantine` in step with every stage's
-refused rows.
+"""Merge: real rows and accepted rows into `dataset`, in one commit; `quarantine` in step with what every stage refuses.
 
-The quarantine is brought in step here once more because a stage that was skipped (its work was there from an
-earlier run of the same recipe) did not do it: what the table holds must be what *this* recipe refuses.
+Stages publish what they refuse as they run. A stage that was skipped, its work being there from an earlier run, did
+not; nor did one that the recipe no longer has. So the whole quarantine is compared here once more.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyarrow import fs
 
 from conf import Config, runs
 from conf.progress import progress
 from conf.runs import Place, StageResult
-from jobs.ingest import row_schema
 from udfs import records
-from udfs.records import DATASET_SPLITS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from jobs.tables import Merged
 
 STAGE = "merge"
 REFUSING = ("ingest", "clean", "label", "gate")
@@ -27,52 +26,83 @@ REFUSING = ("ingest", "clean", "label", "gate")
 
 def run(spark: SparkSession, config: Config) -> StageResult:
     """Bring `quarantine` and `dataset` in step with the stages."""
-    from jobs.spark import digests, merge_rows, read
+    from jobs.spark import merge_rows
 
     place = runs.locate(config, STAGE)
-    with progress(STAGE, None, "rows") as bar:
-        versions = _refused(spark, config, place)
-        stages = {done.key: done.fingerprint for done in place.inputs.values()} | {STAGE: place.fingerprint}
-        merged = merge_rows(
-            spark, config, "dataset", _rows(spark, config, place), partition_by=["row_origin"], stages=stages,
-            schema=row_schema(config),
-        )  # fmt: skip
+    schema = records.image_schema(config.recipe.image.masks, config.recipe.image.boxes)
+    stages = {key: done.fingerprint for key, done in place.inputs.items()} | {STAGE: place.fingerprint}
+    with progress(STAGE, unit="rows") as bar:
+        held = _quarantine(spark, config, place, stages)
+        rows = _rows(spark, config, place)
+        merged = merge_rows(spark, config, "dataset", rows, partition_by=["row_origin"], stages=stages, schema=schema)
         bar.advance(merged.inserted + merged.updated + merged.deleted)
-    held = read(spark, config, "dataset", merged.version)
-    by_origin = {row["row_origin"]: row["count"] for row in held.groupBy("row_origin").count().collect()}
-    found = digests(held.select("row_split", "row_hash"))
-    counts = {
-        "inserted": merged.inserted,
-        "updated": merged.updated,
-        "deleted": merged.deleted,
-        "rows": sum(by_origin.values()),
-        "by_origin": by_origin,
-    }
-    return StageResult(counts, {"dataset": merged.digest, **found}, {"dataset": merged.version, **versions})
+    return StageResult(_counts(merged, held), _outputs(merged), {"dataset": merged.version} | _version(held))
+
+
+def _quarantine(spark: SparkSession, config: Config, place: Place, stages: dict[str, str]) -> Merged | None:
+    """Bring the whole quarantine in step; None where nothing is refused and there is no table."""
+    from jobs.spark import exists, merge_rows
+
+    refusing = [place.inputs[stage] for stage in REFUSING if stage in place.inputs]
+    folders = [f"{done.folder}/refused" for done in refusing]
+    if not exists(spark, config, "quarantine") and not any(_refused(done.counts) for done in refusing):
+        return None
+    schema = records.refused_schema(records.image_schema(config.recipe.image.masks, config.recipe.image.boxes))
+    return merge_rows(spark, config, "quarantine", folders, partition_by=["row_stage"], stages=stages, schema=schema)
+
+
+def _refused(counts: Any) -> bool:
+    """Whether a stage's counts tell of a refused row, at any depth."""
+    if not isinstance(counts, dict):
+        return False
+    return bool(counts.get("refused")) or any(_refused(each) for each in counts.values())
 
 
 def _rows(spark: SparkSession, config: Config, place: Place) -> DataFrame | list[str]:
-    """Where the rows lie that the dataset is to hold."""
+    """The rows of the dataset, or where they lie. Augmented rows are real rows turned, so `synthetic_only` leaves them out, too."""
     accepted = [f"{place.inputs['gate'].folder}/accepted"] if "gate" in place.inputs else []
     if config.recipe.publish == "synthetic_only":
         return spark.read.parquet(*accepted).where("row_origin = 'synthetic'")
-    real = f"{runs.real_in(place).folder}/rows"
-    system, path = runs.filesystem(real)
-    infos = system.get_file_info([f"{path}/row_split={split}" for split in DATASET_SPLITS])
-    return [f"{real}/{info.base_name}" for info in infos if info.type == fs.FileType.Directory] + accepted
+    folder = f"{runs.real_in(place).folder}/rows"
+    real = [f"{folder}/row_split={split}" for split in records.DATASET_SPLITS]
+    return [path for path in real if _is_folder(path)] + accepted
 
 
-def _refused(spark: SparkSession, config: Config, place: Place) -> dict[str, int]:
-    """Put every stage's part of the quarantine in step; the table's version, where there is a table."""
-    from pyspark.sql.pandas.types import from_arrow_schema
+def _is_folder(place: str) -> bool:
+    system, path = runs.filesystem(place)
+    return bool(system.get_file_info(path).type == fs.FileType.Directory)
 
-    from jobs.spark import publish_refused
 
-    schema = records.refused_schema(row_schema(config))
-    version = None
-    for stage in REFUSING:
-        done = place.inputs.get(stage)
-        rows = f"{done.folder}/refused" if done else spark.createDataFrame([], from_arrow_schema(schema))
-        merged = publish_refused(spark, config, stage, rows, schema)
-        version = merged.version if merged else version
-    return {} if version is None else {"quarantine": version}
+def _counts(merged: Merged, held: Merged | None) -> dict[str, Any]:
+    """What changed, and what the table holds now."""
+    from jobs.census import count
+
+    by_origin = {origin: count(merged.census, row_origin=origin) for origin in records.ORIGINS}
+    by_split = {split: count(merged.census, row_split=split) for split in records.DATASET_SPLITS}
+    changed = {"inserted": merged.inserted, "updated": merged.updated, "deleted": merged.deleted}
+    quarantined = count(held.census) if held else 0
+    return {
+        **changed,
+        "rows": count(merged.census),
+        "by_origin": by_origin,
+        "by_split": by_split,
+        "quarantined": quarantined,
+    }
+
+
+def _outputs(merged: Merged) -> dict[str, str]:
+    """Digests of the dataset and of its splits."""
+    from jobs.census import digest
+
+    return {"dataset": merged.digest} | {s: digest(merged.census, row_split=s) for s in records.DATASET_SPLITS}
+
+
+def _version(held: Merged | None) -> dict[str, int]:
+    return {"quarantine": held.version} if held else {}
+
+
+if __name__ == "__main__":
+    from conf.door import main
+    from jobs.spark import session
+
+    main(STAGE, session, run)

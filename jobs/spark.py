@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from conf import runs
-from jobs.places import read, table
+from jobs.places import exists, read, table
 from jobs.session import log_path, session
 from jobs.tables import Merged, merge_rows, publish_refused
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BATCH_BYTES = 16 << 20  # of encoded payload per call of a mapped function, and per batch that it returns
 MAX_BATCH_ROWS = 4096
+TASKS_PER_CORE = 3
 
 RowsFunction = Callable[[pa.RecordBatch], pa.RecordBatch | pa.Table | Iterable[pa.RecordBatch | pa.Table]]
 
@@ -79,6 +80,22 @@ def _all_nullable(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.with_nullable(True) for field in schema])
 
 
+def spread(rows: DataFrame, tasks: int) -> DataFrame:
+    """Rows of small files in at least `tasks` partitions, but not many times more than there are cores.
+
+    Large files are in many partitions already, and moving their payload would cost more than it gains.
+    """
+    cores = rows.sparkSession.sparkContext.defaultParallelism
+    wanted = min(tasks, TASKS_PER_CORE * cores)
+    return rows.repartition(wanted, "row_id") if wanted > rows.rdd.getNumPartitions() else rows
+
+
+def in_order(rows: DataFrame, files: int) -> DataFrame:
+    """Rows in the order of their ids, in about `files` partitions of neighbouring ids."""
+    parted = rows.coalesce(1) if files <= 1 else rows.repartitionByRange(files, "row_id")
+    return parted.sortWithinPartitions("row_id")
+
+
 def hand_off(rows: DataFrame, folder: str, name: str, partition_by: Iterable[str] = ()) -> str:
     """Write rows as Parquet `<folder>/<name>/` in place of what is there, for Ray and for later stages; returns the path."""
     path = f"{folder}/{name}"
@@ -102,6 +119,6 @@ def digests(rows: DataFrame, by: str = "row_split") -> dict[str, str]:
 
 
 __all__ = [
-    "Merged", "digests", "hand_off", "hash_number", "log_path", "map_rows", "merge_rows", "publish_refused", "read", "session",
-    "sliced", "table",
+    "Merged", "digests", "exists", "hand_off", "hash_number", "in_order", "log_path", "map_rows", "merge_rows",
+    "publish_refused", "read", "session", "sliced", "spread", "table",
 ]  # fmt: skip

@@ -1,0 +1,159 @@
+"""Who is mixed with whom: partners chosen by identity, so that any partitioning chooses the same.
+
+`any` and `same_label`: for every copy the rows stand in a ring in the order of a hash of the child's id, and each has the next one as its
+partner; so a row that comes or goes changes one partner a copy. `nearest`: copy k takes the k-th nearest row of the
+class, in turn among the first few, by the distance of small greyscale views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from udfs import records
+from udfs.image import decode
+from udfs.rng import RowRandom
+from udfs.steps import Compiled
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Places = NDArray[np.int64]
+NEIGHBOURS = 5
+VIEW_PX = 12
+CELL_ROWS = 20_000  # of one class that are compared with each other: keeps `nearest` linear beyond
+BLOCK_ROWS = 1024  # of distances at a time
+PAIRS = pa.schema([pa.field("row_id", pa.string()), pa.field("copy", pa.int32()), pa.field("partner_id", pa.string())])
+_VIEWS = pa.schema([pa.field("row_id", pa.string()), pa.field("label", pa.string()), pa.field("view", pa.binary())])
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """Partners for the children of one group of rows (a class, a part of one, or all rows)."""
+
+    compiled: Compiled
+    makers: tuple[str, ...]
+    seed: int
+    nearest: bool
+
+    def __call__(self, group: pa.Table) -> pa.Table:
+        """Pairs (row_id, copy from 1, partner_id) for the children in which a mixing step fires."""
+        rows = group.sort_by("row_id")
+        ids = np.array(rows.column("row_id").to_pylist(), dtype="S40")
+        if len(ids) < 2:
+            return PAIRS.empty_table()
+        near = neighbours(views_of(rows.column("view").to_pylist())) if self.nearest else None
+        parts = [self._of_copy(copy, ids, near) for copy in range(1, len(self.makers) + 1)]
+        return pa.concat_tables(parts)
+
+    def _of_copy(self, copy: int, ids: NDArray[np.bytes_], near: Places | None) -> pa.Table:
+        children = child_ids(self.makers[copy - 1], [each.decode() for each in ids])
+        if near is None:
+            partner = ring(RowRandom(children, self.seed, "partners").bits())
+        else:
+            partner = near[:, (copy - 1) % near.shape[1]]
+        fired = np.flatnonzero(fires(self.compiled, children, self.seed))
+        columns = [
+            pa.array([each.decode() for each in ids[fired]], pa.string()),
+            pa.array(np.full(len(fired), copy), pa.int32()),
+            pa.array([each.decode() for each in ids[partner[fired]]], pa.string()),
+        ]
+        return pa.table(columns, schema=PAIRS)
+
+
+def child_ids(maker: str, parents: Sequence[str]) -> list[str]:
+    """Primary ids of the children that a maker makes, one of each parent."""
+    return [records.child_id(maker, [parent]) for parent in parents]
+
+
+def fires(compiled: Compiled, ids: Sequence[str], seed: int) -> NDArray[np.bool_]:
+    """bool[N]: whether a mixing step will want a partner; it draws that first."""
+    wanted = np.zeros(len(ids), bool)
+    for place, step in enumerate(compiled.steps):
+        if step.kind == "mixing":
+            wanted |= RowRandom(ids, seed, step.name, place).bernoulli(step.options["p"])
+    return wanted
+
+
+def ring(keys: NDArray[np.uint64]) -> Places:
+    """int64[N]: for each row the place of the one that follows it when they stand in the order of their keys."""
+    order = np.argsort(keys, kind="stable")
+    following = np.empty(len(keys), np.int64)
+    following[order] = np.roll(order, -1)
+    return following
+
+
+def neighbours(views: NDArray[np.float64]) -> Places:
+    """int64[N, K]: the nearest other rows, nearest first, ties by place. Views hold whole numbers, so sums are exact."""
+    count = min(NEIGHBOURS, len(views) - 1)
+    squares = (views**2).sum(1)
+    found = np.empty((len(views), count), np.int64)
+    for start in range(0, len(views), BLOCK_ROWS):
+        block = views[start : start + BLOCK_ROWS]
+        apart = squares[None, :] - 2 * block @ views.T  # the row's own square changes no order
+        apart[np.arange(len(block)), start + np.arange(len(block))] = np.inf
+        found[start : start + len(block)] = np.argsort(apart, axis=1, kind="stable")[:, :count]
+    return found
+
+
+def views_of(blobs: Sequence[bytes]) -> NDArray[np.float64]:
+    """float64[N, F] of whole numbers."""
+    return np.frombuffer(b"".join(blobs), np.uint8).reshape(len(blobs), -1).astype(np.float64)
+
+
+def views(compiled: Compiled) -> Callable[[pa.RecordBatch], pa.Table]:
+    """A function from rows to their small views."""
+    form = compiled.form
+
+    def small(batch: pa.RecordBatch) -> pa.Table:
+        images, _ = decode(batch.column("image").to_pylist(), form.height, form.width, form.channels)
+        size = (min(VIEW_PX, form.width), min(VIEW_PX, form.height))
+        seen = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).tobytes() for image in images]
+        return pa.table([batch.column("row_id"), batch.column("label"), pa.array(seen, pa.binary())], schema=_VIEWS)
+
+    return small
+
+
+def choose_partners(parents: DataFrame, compiled: Compiled, makers: tuple[str, ...], seed: int) -> DataFrame:
+    """The pairs of all children that want a partner: row_id, copy, partner_id."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    from jobs.spark import map_rows
+
+    (kind,) = compiled.needs_partners
+    chooser = Chooser(compiled, makers, seed, kind == "nearest")
+    if kind == "nearest":
+        cells = parents.groupBy("label").agg(F.ceil(F.count("*") / CELL_ROWS).alias("cells"))
+        seen = map_rows(parents.select("row_id", "label", "image"), views(compiled), _VIEWS)
+        cell = F.pmod(F.xxhash64("row_id"), F.col("cells")).alias("cell")
+        grouped = (
+            seen.join(F.broadcast(cells), "label").select("row_id", "label", "view", cell).groupBy("label", "cell")
+        )
+    else:
+        ids = parents.select("row_id", "label")
+        grouped = ids.groupBy("label") if kind == "same_label" else ids.groupBy(F.lit(0))
+    return grouped.applyInArrow(
+        lambda group: chooser(group), from_arrow_schema(PAIRS)
+    )  # by its argument Spark knows what to hand over
+
+
+def with_partners(parents: DataFrame, pairs: DataFrame) -> DataFrame:
+    """Parents with the column `partners`: for each copy that has one its number, and the partner's id, label and image."""
+    from pyspark.sql import functions as F
+
+    named = [
+        F.col("row_id").alias("partner_id"),
+        F.col("label").alias("partner_label"),
+        F.col("image").alias("partner_image"),
+    ]
+    told = pairs.join(parents.select(*named), "partner_id")
+    packed = F.struct("copy", "partner_id", "partner_label", "partner_image")
+    lists = told.groupBy("row_id").agg(F.collect_list(packed).alias("partners"))
+    return parents.join(lists, "row_id", "left")
