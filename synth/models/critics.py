@@ -51,8 +51,9 @@ class Critic(nn.Module):
         self.maps = nn.Sequential(*layers)
         self.dense = bound(nn.Linear(before * height * width, FEATURES))
         seen = FEATURES * (2 if spread else 1)
-        self.score = bound(nn.Linear(seen, 1))
-        self.embed = bound(nn.Embedding(labels, seen))
+        self.score = nn.Linear(seen, 1)  # free to scale: a score that is bounded too tells rows apart too weakly
+        self.embed = nn.Embedding(labels, seen)
+        nn.init.normal_(self.embed.weight, std=seen**-0.5)
 
     def features(self, image: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, F)."""
