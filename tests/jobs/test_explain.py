@@ -132,7 +132,7 @@ def test_drawn_parameters_are_told(world: tuple[Config, dict[str, list[dict[str,
     """An affine step's draws stand there, as numbers within the recipe's bounds."""
     config, rows = world
     (line,) = [line for line in explain(config, rows["augmented"][0]["row_id"]).lines if "image.affine: " in line]
-    turned = float(line.split("rotate_degrees ")[1].split(",")[0])
+    turned = float(line.split(" degrees ")[1].split(",")[0])
     assert -12 <= turned <= 12
 
 
