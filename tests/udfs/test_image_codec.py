@@ -268,8 +268,10 @@ def test_masks_are_class_indices_whatever_their_file() -> None:
     masks, reasons = decode_masks([encode_masks(classes[None])[0], saved(palette, "PNG"), PNG, None], HEIGHT, WIDTH)
     assert reasons == [None, None, "mask_not_indices", "image_missing"]
     assert (masks[0] == classes).all() and (masks[1] == classes).all()
-    small, _ = decode_masks([encode_masks(classes[None])[0]], 10, 10, "stretch")
-    assert set(np.unique(small)) <= set(range(12))
+    far = np.where(classes > 6, 11, 0).astype(np.uint8)
+    for size in (10, 50):
+        resized, _ = decode_masks(encode_masks(far[None]), size, size, "stretch")
+        assert set(np.unique(resized)) == {0, 11}, "no class between two others"
 
 
 def test_real_files_decode_as_pillow_decodes_them(data_dir: Path) -> None:

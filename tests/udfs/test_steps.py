@@ -158,6 +158,8 @@ def test_mixing_tells_of_both_parents() -> None:
             shares = dict(after["soft_label"])
             assert set(shares) == {"a", "b"} and abs(sum(shares.values()) - 1) < 1e-9 and 0.2 <= shares["a"] <= 0.45
     assert 10 < mixed < 30
+    always = compile_steps([("image.mixup", {"p": 1.0})], form=GREY)(batch, seed=1).to_pylist()
+    assert [i for i, row in enumerate(always) if len(row["row_parents"]) == 1] == [1, 2]
 
 
 def test_a_partner_went_through_the_steps_before() -> None:
@@ -201,6 +203,15 @@ def test_fused_tables_are_the_same_as_one_by_one() -> None:
         full = names.complete_options(name, options)
         single = names.resolve(name)(RowRandom(ids, 5, name, place), single, **full)
     assert (compile_steps(listed, form=COLOUR).apply(stack, ids, 5).images == single).all()
+
+
+def test_steps_keep_their_order_where_it_matters() -> None:
+    """What moves in after a brightening is not brightened: geometry does not overtake a table that waits."""
+    listed: list[Any] = [("image.brightness", {}), ("image.translate", {"fraction": [0.2, 0.2]})]
+    stack, ids = pictures(COLOUR, 12), batch_of(COLOUR, 12).column("row_id").to_pylist()
+    made = compile_steps(listed, form=COLOUR).apply(stack, ids, 5).images
+    assert (made[:, :7] == 0).all() and (made[:, :, :9] == 0).all()
+    assert (made[:, 8:, 10:] != stack[:, :-8, :-10]).any()
 
 
 def test_a_run_of_geometry_is_one_interpolation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What a file says of itself, read without decoding: format, declared size, whether its end is there.
 
-A file of ten kilobytes can declare a hundred megapixels; and OpenCV gives a truncated file's missing half as grey,
-without a word. So both are found out here, before any decoder sees the bytes.
+A file of ten kilobytes can declare a hundred megapixels, so its size is known before any decoder sees it. OpenCV says
+only that it failed; that the end mark is missing tells a truncated file from a broken one.
 """
 
 from __future__ import annotations
