@@ -21,6 +21,7 @@ from jobs.terminal import in_words
 SAY_EVERY_S = 10.0  # where there is no terminal, a stage says this often how far it is
 MIN_TOLD_S = 0.3  # a pace measured over less is noise
 NOTE_WIDTH = 60
+DETAILS = frozenset({"splits", "per_label", "sources", "by", "by_origin", "by_split", "by_generator"})  # counts of counts
 
 
 class Event(Protocol):
@@ -56,7 +57,7 @@ def told(counts: dict[str, Any]) -> str:
     parts = []
     for name, value in counts.items():
         amount = total(value)
-        if amount is not None and name not in ("splits", "per_label", "sources"):
+        if amount is not None and name not in DETAILS:
             parts.append(f"{amount:,} {name.replace('_', ' ')}")
     return ", ".join(parts[:5])
 

@@ -290,7 +290,7 @@ def generator(config: Config, dones: Mapping[str, Done], name: str) -> dict[str,
         "done": done,
         "charts": [figures.lines(some, "step", title) for title, some in series.items() if some],
         "grids": _grids(done.folder),
-        "gate": dones["gate"].counts.get("by_generator", {}).get(name) if "gate" in dones else None,
+        "gate": dones["gate"].counts.get("by", {}).get(f"sample.{name}") if "gate" in dones else None,
     }
 
 
@@ -299,7 +299,7 @@ def curves(history: list[dict[str, Any]]) -> dict[str, dict[str, list[tuple[floa
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for entry in history:
         for name, value in entry.items():
-            if name == "step" or isinstance(value, bool) or not isinstance(value, int | float):
+            if name in ("step", "attempt") or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             chart = "loss" if "loss" in name else name.rpartition(".")[2].replace("_", " ")
             found.setdefault(chart, {}).setdefault(name, []).append((float(entry.get("step", 0)), float(value)))

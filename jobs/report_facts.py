@@ -149,6 +149,7 @@ def decisions(judged: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "share": entry.get("share"),
                 "errors": {key: value for key, value in errors.items() if isinstance(value, int | float)},
                 "interval": entry.get("interval"),
+                "why": entry.get("why", ""),
             }
         )
     return found

@@ -179,13 +179,14 @@ def _gate(config: Config, place: Place) -> StageResult:
     reasons[(ratio < 0.4) & (origin == "synthetic")] = "copy_of_train"
     _write(f"{place.folder}/accepted", rows.filter(pa.array(reasons == "")))
     refused = {str(reason): int((reasons == reason).sum()) for reason in sorted(set(reasons) - {""})}
-    counts = {"in": rows.num_rows, "accepted": int((reasons == "").sum()), "refused": refused}
+    counts = {"in": rows.num_rows, "accepted": int((reasons == "").sum()), "refused": refused, "by": {}}
     return StageResult(counts, {"accepted": "g", "refused": "gr"})
 
 
 def _merge(config: Config, place: Place) -> StageResult:
     rows = {"real": 1190, "augmented": 392, "synthetic": 388}
-    return StageResult({"rows": rows, "inserted": 1970, "updated": 0, "deleted": 0}, {"dataset": "m"}, {})
+    counts = {"inserted": 1970, "updated": 0, "deleted": 0, "rows": 1970, "by_origin": rows, "quarantined": 155}
+    return StageResult(counts, {"dataset": "m"})
 
 
 def evaluated(config: Config) -> dict[str, Any]:
