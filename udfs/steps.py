@@ -129,12 +129,13 @@ class Compiled:
         A null image stays null. After mixing, `row_parents`, `row_id`, `label` and `soft_label` tell of both parents;
         the partner's columns are gone. Raises ValueError for an image that cannot be decoded: parents are clean.
         """
-        made = [self._make(part, seed) for part in self._slices(batch)]
         columns = _shape_of(batch, bool(self.needs_partners))
-        if not made:
+        if not batch.num_rows:
             return pa.RecordBatch.from_pylist([], schema=columns)
-        whole = pa.Table.from_batches([part.cast(columns) for part in made]).combine_chunks()
-        return whole.to_batches()[0] if whole.num_rows else pa.RecordBatch.from_pylist([], schema=columns)
+        order = _copies_together(batch.column("image").to_pylist())
+        made = [self._make(part, seed).cast(columns) for part in self._slices(batch.take(pa.array(order)))]
+        whole = pa.Table.from_batches(made).combine_chunks().to_batches()[0]
+        return whole.take(pa.array(np.argsort(order)))
 
     def _slices(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch in parts of bounded decoded size."""
@@ -176,17 +177,20 @@ class Compiled:
         return self.apply(images, ids, seed, others=others, paired=paired, masks=masks, boxes=boxes, notes=notes)
 
     def _decoded(self, blobs: list[bytes | None], ids: list[str], mask: bool = False) -> Images:
-        """All of the blobs as one stack, or a ValueError that names the row."""
+        """All of the blobs as one stack, equal ones decoded once; or a ValueError that names the row."""
         form = self.form
+        places = {blob: place for place, blob in enumerate(dict.fromkeys(blobs))}
         if mask:
-            stack, reasons = codec.decode_masks(blobs, form.height, form.width)
+            stack, reasons = codec.decode_masks(list(places), form.height, form.width)
         else:
-            stack, reasons = codec.decode(blobs, form.height, form.width, form.channels)
-        for row_id, reason in zip(ids, reasons, strict=True):
+            stack, reasons = codec.decode(list(places), form.height, form.width, form.channels)
+        for row_id, blob in zip(ids, blobs, strict=True):
+            reason = reasons[places[blob]]
             if reason is not None:
                 what = "mask" if mask else "image"
                 raise ValueError(f"row {row_id}: its {what} is not {form.height}x{form.width} and readable ({reason})")
-        return stack  # type: ignore[return-value]
+        assert isinstance(stack, np.ndarray)
+        return stack if len(places) == len(blobs) else stack[[places[blob] for blob in blobs]]
 
     def _partners(self, batch: pa.RecordBatch, ids: list[str]) -> tuple[Images, Flags]:
         """The partners' images, zeros where there is none, and where there is one."""
@@ -211,6 +215,12 @@ class Compiled:
             {"row_id": row_id, "steps": [_told(s, n, row) for s, n in zip(self.steps, notes, strict=True)]}
             for row, row_id in enumerate(ids)
         ]
+
+
+def _copies_together(blobs: list[bytes | None]) -> list[int]:
+    """An order of the rows in which children of one parent stand together, so that a slice decodes it once."""
+    first: dict[bytes | None, int] = {}
+    return sorted(range(len(blobs)), key=lambda row: first.setdefault(blobs[row], row))
 
 
 def _told(step: Step, notes: list[Note], row: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What fused steps cost against albumentations' same steps, one thread, in one process, in turn.
 
-Two cases. `tiny`: 28 x 28 MNIST digits, the compiled steps alone: affine, flip, brightness and contrast, Gaussian noise. `photographs`: 256 px JPEGs, decode, resized crop, rotate, flip, brightness and contrast, noise, encode.
+Two cases. `tiny`: 28 x 28 MNIST digits, the compiled steps alone: affine, flip, brightness and contrast, Gaussian
+noise. `photographs`: 256 px JPEGs, decode, resized crop, rotate, flip, brightness and contrast, noise, encode.
 Both sides take turns for some rounds, and the best round of each counts, in seconds of this process's own CPU: both are
 one thread and wait for nothing, and a neighbour's load does not decide.
 albumentations is left at its own settings (IPP on) but for threads, of which it has one too.
