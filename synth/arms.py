@@ -66,19 +66,27 @@ def cut_at(share: float) -> str | None:
     return f"{int(max(share, 0.0) * 16**WHICH_HEX):0{WHICH_HEX}x}"
 
 
-def real_pool(folder: str, split: str, config: Config, **only: str) -> Pool:
+def real_pool(folder: str, split: str, config: Config, labelled: bool | None = None) -> Pool:
     """The real rows of a split, of a stage's `rows` folder; none where there is no such split.
+
+    `labelled` asks for those that judges labelled (true) or for the others.
 
     Raises StageError for one that cannot be decoded: real rows have been cleaned.
     """
-    pool = read_pool(list_files(f"{folder}/rows/row_split={split}"), config, {}, **only)
+    pool = read_pool(list_files(f"{folder}/rows/row_split={split}"), config, {}, labelled=labelled)
     if pool.unreadable:
         raise StageError(f"row {pool.unreadable[0]} in {folder} cannot be decoded. Run clean again.")
     return pool
 
 
-def read_pool(files: Sequence[str], config: Config, parents: Mapping[str, int], **only: str) -> Pool:
-    """Rows of these files, those of the lowest hashes; `only` asks for values of columns (row_origin="augmented").
+def read_pool(
+    files: Sequence[str],
+    config: Config,
+    parents: Mapping[str, int],
+    origin: str | None = None,
+    labelled: bool | None = None,
+) -> Pool:
+    """Rows of these files, those of the lowest hashes; of one origin, or labelled by judges or not, where asked.
 
     `parents` tells real rows' groups, so that children join them.
     """
@@ -86,8 +94,11 @@ def read_pool(files: Sequence[str], config: Config, parents: Mapping[str, int], 
     total = 0
     for file in files:
         table = read_rows([file], COLUMNS)
-        for name, value in only.items():
-            table = table.filter(pc.equal(table.column(name), value))
+        if origin is not None:
+            table = table.filter(pc.equal(table.column("row_origin"), origin))
+        if labelled is not None:
+            by_judges = pc.fill_null(pc.equal(table.column("row_label_source"), "model"), False)
+            table = table.filter(by_judges if labelled else pc.invert(by_judges))
         total += table.num_rows
         kept = in_random_order(table if kept is None else pa.concat_tables([kept, table])).slice(0, row_bound(config))
     return empty_pool(config) if kept is None else replace(to_pool(kept, config, parents), total=total)

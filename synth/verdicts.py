@@ -92,6 +92,9 @@ def judge_all(table: pa.Table, against: Bench, config: Config) -> tuple[pa.Table
 def judge_rows(made: Pool, against: Bench) -> pa.Table:
     """The verdicts on these rows, in SCHEMA."""
     rows = made.rows
+    strange = ~np.isin(
+        rows.group_codes(), list(against.fold_of)
+    )  # not children of train rows, which are near them anyway
     said = opinions(rows, against)
     distance, place = privacy.nearest(rows.images, against.train.rows.images)
     ratio = _feature_distance(against.looker, against.features, rows) / against.far_unit
@@ -102,7 +105,7 @@ def judge_rows(made: Pool, against: Bench) -> pa.Table:
         "nearest_id": [against.train.ids[each] for each in place],
         "nearest_distance": distance,
         "distance_ratio": ratio,
-        "is_copy": distance < against.copy_below,
+        "is_copy": (distance < against.copy_below) & strange,
         "is_far": ratio > against.max_distance_factor,
         "is_unreadable": [reason is not None for reason in reject_blank(rows.images, min_std=LEAST_STD)],
     }

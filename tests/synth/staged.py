@@ -5,17 +5,21 @@ second, without Spark.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from sklearn.datasets import load_digits
 
 import conf
 from conf import Config, runs
 from conf.runs import StageResult
+from synth import checkpoint
+from synth.sampler import Form, build
 from udfs import image, records
 
 SPLITS = {"train": 100, "val": 300, "reserve": 300, "test": 500}
@@ -29,7 +33,7 @@ sources: [{name: sklearn, reader: sklearn_digits}]
 split: {train: 100, val: 300, reserve: 300, rest: test}
 augment: {copies: 4, steps: [image.horizontal_flip]}
 generate:
-  - {model: image_mixture, name: made, rows: {per_label: 40}}
+  - {model: image_vae, name: made, rows: {per_label: 40}}
 gate: {min_label_agreement: 0.0, max_distance_factor: 50, usefulness: not_worse}
 evaluate: {judges: [cnn], seeds: 2, steps: 500, batch_size: 32, curve_points: 3}
 """
@@ -123,22 +127,32 @@ def stage_up(config: Config, rows: Mapping[str, pa.Table]) -> None:
     if config.recipe.augment:
         finish(config, "augment", "", {"rows": rows["augment"]}, {"staged": rows["augment"].num_rows})
     for generator in config.recipe.generate:
-        finish(config, "train", generator.name, {}, {})
+        saved = untrained(config, f"{runs.locate(config, 'train', generator.name).folder}/checkpoint")
+        finish(config, "train", generator.name, {}, {}, checkpoint=saved)
         made = rows["sample"]
         finish(config, "sample", generator.name, {"rows": made}, {"staged": made.num_rows})
 
 
-def finish(config: Config, stage: str, part: str, tables: Mapping[str, pa.Table], counts: dict[str, object]) -> None:
+def untrained(config: Config, folder: str) -> str:
+    """Save a model that has learned nothing; returns its checkpoint's id."""
+    form = Form("image_vae", {"latent": 4}, 1, 8, 8, list(config.recipe.labels))
+    torch.manual_seed(0)
+    tensors = {name: tensor.nan_to_num(neginf=0.0) for name, tensor in build(form).state_dict().items()}
+    return checkpoint.save(folder, tensors, {"decode": asdict(form)})
+
+
+def finish(
+    config: Config, stage: str, part: str, tables: Mapping[str, pa.Table], counts: dict[str, object], **outputs: str
+) -> None:
     """Write a stage's tables and its marker."""
     place = runs.locate(config, stage, part)
-    outputs = dict.fromkeys(
-        ("rows", "refused", "train", "val", "test", "reserve", "unlabelled", "statistics", "accepted"), "x"
-    )
+    names = ("rows", "refused", "train", "val", "test", "reserve", "unlabelled", "statistics", "accepted")
+    told = dict.fromkeys((*names, "verdicts", "usefulness", "dataset"), "x")
     for name, rows in tables.items():
         folder = Path(place.folder) / name
         folder.mkdir(parents=True, exist_ok=True)
         half = rows.num_rows // 2
         pq.write_table(rows.slice(0, half), folder / "part-00000.parquet")
         pq.write_table(rows.slice(half), folder / "part-00001.parquet")
-        outputs[name.rpartition("=")[2]] = f"{place.fingerprint}-{rows.num_rows}"
-    runs.finish(place, StageResult(counts, {**outputs, "checkpoint": f"c-{place.fingerprint}"}), 0.1)
+        told[name.rpartition("=")[2]] = f"{place.fingerprint}-{rows.num_rows}"
+    runs.finish(place, StageResult(counts, {**told, **outputs}), 0.1)
