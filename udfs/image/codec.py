@@ -167,9 +167,9 @@ def _levels(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
 
 def _over_white(picture: Image.Image) -> Image.Image:
     """RGBA composited on white."""
-    rgba = np.asarray(picture).astype(np.uint16)
-    alpha = rgba[..., 3:]
-    return Image.fromarray(((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8))
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(picture, mask=picture.getchannel("A"))
+    return white
 
 
 def _classes(picture: Image.Image) -> NDArray[np.uint8]:

@@ -14,7 +14,23 @@ _JPEG = b"\xff\xd8\xff"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers: all of C0-CF but tables and reserved ones
 _SIMPLE_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended, progressive
 _BARE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
-_ODD_CHUNKS = frozenset((b"tRNS", b"acTL", b"eXIf"))  # transparency, animation, orientation
+_PLAIN_CHUNKS = frozenset(
+    (
+        b"IHDR",
+        b"IDAT",
+        b"gAMA",
+        b"cHRM",
+        b"sRGB",
+        b"iCCP",
+        b"pHYs",
+        b"sBIT",
+        b"bKGD",
+        b"tIME",
+        b"tEXt",
+        b"zTXt",
+        b"iTXt",
+    )
+)  # with any other (transparency, animation, orientation, garbage) a PNG is for Pillow
 
 
 @dataclass(frozen=True)
@@ -42,13 +58,13 @@ def _png(blob: bytes) -> Header | None:
     if len(blob) < 33 or blob[12:16] != b"IHDR":
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", blob, 16)
-    simple, place = depth == 8 and colour in (0, 2), 8
+    simple, place, data = depth == 8 and colour in (0, 2), 8, False
     while place + 12 <= len(blob):
         (length,) = struct.unpack_from(">I", blob, place)
         kind = blob[place + 4 : place + 8]
         if kind == b"IEND":
-            return Header("png", width, height, True, simple)
-        simple = simple and kind not in _ODD_CHUNKS
+            return Header("png", width, height, True, simple and data)
+        simple, data = simple and kind in _PLAIN_CHUNKS, data or kind == b"IDAT"
         place += 12 + length
     return Header("png", width, height, False, simple)
 
