@@ -64,7 +64,9 @@ def with_units(marked: DataFrame, hubs: DataFrame | None, by_group: bool) -> Dat
     if hubs is None:
         return joined.withColumn("unit", F.coalesce(own, star))
     # A row without a group of its own follows its hub into the hub's group.
-    keyed = marked.where("is_node and row_group is not null").select(F.col("node").alias("hub"), F.col("row_group").alias("hub_group"))
+    keyed = marked.where("is_node and row_group is not null").select(
+        F.col("node").alias("hub"), F.col("row_group").alias("hub_group")
+    )
     followed = F.concat(F.lit("group:"), "hub_group")
     return joined.join(keyed, "hub", "left").withColumn("unit", F.coalesce(own, followed, star)).drop("hub_group")
 
@@ -132,9 +134,10 @@ def _settled(rows: DataFrame, split: Column) -> DataFrame:
     cannot_stay = hidden & split.isin("val", "test")
     reason = F.when(
         open_,
-        F.when(beside_given & F.col("hub").isNotNull(), F.when(F.col("unit_rank") == 0, "copy_of_test").otherwise("copy_of_val")).when(
-            beside_given | parted | cannot_stay, "bridges_splits"
-        ),
+        F.when(
+            beside_given & F.col("hub").isNotNull(),
+            F.when(F.col("unit_rank") == 0, "copy_of_test").otherwise("copy_of_val"),
+        ).when(beside_given | parted | cannot_stay, "bridges_splits"),
     )
     detail = (
         F.when(reason == "bridges_splits", F.concat(F.lit("its group or star is "), row_id_or_group(F.col("unit"))))
@@ -142,7 +145,9 @@ def _settled(rows: DataFrame, split: Column) -> DataFrame:
         .otherwise(F.col("row_detail"))
     )
     settled = F.when(hidden & F.coalesce(~split.isin("val", "test"), F.lit(True)), "unlabelled").otherwise(split)
-    fate = F.coalesce("fate", F.when(reason.isNotNull(), "refused").when(settled == LEFT_OUT, LEFT_OUT).otherwise("kept"))
+    fate = F.coalesce(
+        "fate", F.when(reason.isNotNull(), "refused").when(settled == LEFT_OUT, LEFT_OUT).otherwise("kept")
+    )
     return rows.withColumns(
         {
             "fate": fate,
@@ -150,7 +155,20 @@ def _settled(rows: DataFrame, split: Column) -> DataFrame:
             "row_detail": detail,
             "row_split": F.when(settled != LEFT_OUT, settled),
         }
-    ).select("row_id", "label", "given", "known", "row_group", "hub", "node", "is_node", "fate", "row_reason", "row_detail", "row_split")
+    ).select(
+        "row_id",
+        "label",
+        "given",
+        "known",
+        "row_group",
+        "hub",
+        "node",
+        "is_node",
+        "fate",
+        "row_reason",
+        "row_detail",
+        "row_split",
+    )
 
 
 def row_id_or_group(unit: Column) -> Column:
@@ -166,13 +184,23 @@ def refuse_bridges(decided: DataFrame, pairs: DataFrame) -> DataFrame:
 
     side = F.when(F.col("row_split").isin("val", "test"), F.col("row_split")).otherwise("train")
     sided = decided.where("is_node and fate = 'kept'").select("node", side.alias("side"), F.col("given").alias("by"))
-    first = sided.select(F.col("node").alias("first"), F.col("side").alias("first_side"), F.col("by").alias("first_given"))
-    second = sided.select(F.col("node").alias("second"), F.col("side").alias("second_side"), F.col("by").alias("second_given"))
+    first = sided.select(
+        F.col("node").alias("first"), F.col("side").alias("first_side"), F.col("by").alias("first_given")
+    )
+    second = sided.select(
+        F.col("node").alias("second"), F.col("side").alias("second_side"), F.col("by").alias("second_given")
+    )
     both = pairs.where("second is not null").join(first, "first").join(second, "second")
     parted = both.where("first_side != second_side and not coalesce(second_given in ('val', 'test'), false)")
     losers = parted.groupBy(F.col("second").alias("node")).agg(F.min(F.struct("first", "first_given")).alias("other"))
-    reason = F.when(F.col("other.first_given").isin("test", "val"), F.concat(F.lit("copy_of_"), "other.first_given")).otherwise("bridges_splits")
-    told = losers.select("node", reason.alias("late_reason"), F.concat(F.lit("a near copy of "), row_id_of(F.col("other.first"))).alias("late_detail"))
+    reason = F.when(
+        F.col("other.first_given").isin("test", "val"), F.concat(F.lit("copy_of_"), "other.first_given")
+    ).otherwise("bridges_splits")
+    told = losers.select(
+        "node",
+        reason.alias("late_reason"),
+        F.concat(F.lit("a near copy of "), row_id_of(F.col("other.first"))).alias("late_detail"),
+    )
     return _lost(decided.join(told, "node", "left")).drop("late_reason", "late_detail")
 
 
@@ -184,7 +212,10 @@ def refuse_copies_apart(decided: DataFrame) -> DataFrame:
     side = F.when(F.col("row_split").isin("val", "test"), F.col("row_split")).otherwise("train")
     leading = F.min(F.when(F.col("is_node"), side)).over(Window.partitionBy("node"))
     apart = (leading != side) & ~F.col("is_node") & F.col("given").isNull()
-    told = {"late_reason": F.when(apart, "bridges_splits"), "late_detail": F.when(apart, "its group and its copy lie on two sides")}
+    told = {
+        "late_reason": F.when(apart, "bridges_splits"),
+        "late_detail": F.when(apart, "its group and its copy lie on two sides"),
+    }
     return _lost(decided.withColumns(told)).drop("late_reason", "late_detail")
 
 

@@ -30,24 +30,30 @@ _WORK = "work"
 
 def run(spark: SparkSession, config: Config) -> StageResult:
     """Refuse bad rows, merge copies, and give every row its split."""
+    from jobs.places import exists
     from jobs.spark import merge_rows, publish_refused, read
 
     place = runs.locate(config, STAGE)
+    schema = row_schema(config)
     ingested = place.inputs["ingest"]
     arrived = ingested.counts["rows"]
     with progress(STAGE, 2 * arrived, "rows") as bar:
         decoded = _decoded(spark, config, place, read(spark, config, "raw", ingested.versions["raw"]))
         bar.advance(arrived)
         judged, notes = _judged(spark, config, place, decoded, bar)
-        outcome = verdicts.write(_whole(decoded, judged), place.folder, row_schema(config))
+        outcome = verdicts.write(_whole(decoded, judged), place.folder, schema)
         bar.advance(arrived)
         counts = outcome.counts()
         _check(config, counts, arrived)
-        publish_refused(spark, config, STAGE, f"{place.folder}/refused")
-        merged = merge_rows(spark, config, "clean", f"{place.folder}/rows", stages={STAGE: place.fingerprint})
+        if counts["refused"] or exists(spark, config, "quarantine"):
+            publish_refused(spark, config, STAGE, f"{place.folder}/refused", records.refused_schema(schema))
+        stages = {STAGE: place.fingerprint}
+        merged = merge_rows(spark, config, "clean", f"{place.folder}/rows", stages=stages, schema=schema)
         remove(place.folder, _WORK)
     outputs = {split: outcome.digest(verdicts.KEPT, split) for split in records.SPLITS}
-    return StageResult(counts, {**outputs, "refused": outcome.digest(verdicts.REFUSED)}, {"clean": merged.version}, notes)
+    return StageResult(
+        counts, {**outputs, "refused": outcome.digest(verdicts.REFUSED)}, {"clean": merged.version}, notes
+    )
 
 
 def _decoded(spark: SparkSession, config: Config, place: Place, raw: DataFrame) -> DataFrame:
@@ -57,10 +63,14 @@ def _decoded(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
 
     rules = compile_rules(config.recipe.clean.rules)
     decoding = Decoding(config.recipe.image, rules, decoding_schema(row_schema(config)), STAGE)
-    return lay_down(spark, map_rows(raw, decoding, decoding.schema, decoding.batch_rows), place.folder, f"{_WORK}/decoded")
+    return lay_down(
+        spark, map_rows(raw, decoding, decoding.schema, decoding.batch_rows), place.folder, f"{_WORK}/decoded"
+    )
 
 
-def _judged(spark: SparkSession, config: Config, place: Place, decoded: DataFrame, bar: Bar) -> tuple[DataFrame, list[str]]:
+def _judged(
+    spark: SparkSession, config: Config, place: Place, decoded: DataFrame, bar: Bar
+) -> tuple[DataFrame, list[str]]:
     """What becomes of each row: row_id, fate, reason, detail, split, group, and whether it is far from its class; and notes."""
     from pyspark.sql import functions as F
 
@@ -82,7 +92,9 @@ def _judged(spark: SparkSession, config: Config, place: Place, decoded: DataFram
     decided = decided.withColumn("row_group", F.coalesce("row_group", star))
     notes = []
     if near is not None and near.cut_blocks:
-        notes.append(f"{near.cut_blocks} blocks of look-alikes were too large to compare whole; near copies in them may stand apart")
+        notes.append(
+            f"{near.cut_blocks} blocks of look-alikes were too large to compare whole; near copies in them may stand apart"
+        )
     return _with_outliers(config, decided, decoded, bar), notes
 
 
@@ -92,10 +104,14 @@ def _marked(spark: SparkSession, config: Config, place: Place, decoded: DataFram
 
     facts = decoded.select("row_id", "label", F.col("row_split").alias("given"), "row_group", "pixels", "row_reason")
     known = assignments.known_splits(spark, config, place)
-    facts = facts.withColumn("known", F.lit(None).cast("string")) if known is None else facts.join(known, "row_id", "left")
+    facts = (
+        facts.withColumn("known", F.lit(None).cast("string")) if known is None else facts.join(known, "row_id", "left")
+    )
     good = facts.where("row_reason is null").drop("row_reason")
     marked = duplicates.mark_exact(good, config.recipe.clean.duplicates, config.recipe.label is not None)
-    unread = facts.where("row_reason is not null").withColumns({"fate": F.lit(verdicts.REFUSED), "is_node": F.lit(False)})
+    unread = facts.where("row_reason is not null").withColumns(
+        {"fate": F.lit(verdicts.REFUSED), "is_node": F.lit(False)}
+    )
     return lay_down(spark, marked.unionByName(unread, allowMissingColumns=True), place.folder, f"{_WORK}/marked")
 
 
@@ -117,13 +133,10 @@ def _with_outliers(config: Config, decided: DataFrame, decoded: DataFrame, bar: 
     if rule is None:
         return decided.withColumn("is_outlier", F.lit(False))
     bar.note("outliers")
-    shape = thumb_shape(config.recipe.image)
     labelled = decided.where("fate = 'kept' and label is not null and row_split != 'unlabelled'")
     thumbed = labelled.select("row_id", "label", "row_split").join(decoded.select("row_id", "thumb"), "row_id")
-    train = thumbed.where("row_split = 'train'")
-    classes = outliers.class_sums(train, shape)
-    usual = outliers.class_spreads(train, classes, shape)
-    far = outliers.scores(thumbed, classes, usual, shape).where(F.col("z") > rule.threshold)
+    usual = outliers.measured(thumbed.where("row_split = 'train'"), thumb_shape(config.recipe.image))
+    far = outliers.scores(thumbed, usual).where(F.col("z") > rule.threshold)
     joined = decided.join(far, "row_id", "left").withColumn("is_outlier", F.col("z").isNotNull())
     gone = F.col("is_outlier") & (F.col("row_split") == "train") & F.lit(rule.action == "quarantine")
     told = F.format_string(f"robust z of %.1f from its class, over {rule.threshold:g}", "z")
@@ -148,7 +161,9 @@ def _whole(decoded: DataFrame, judged: DataFrame) -> DataFrame:
     stays = F.col("fate").isin(verdicts.KEPT, verdicts.REFUSED)
     return rows.withColumns(
         {
-            "row_flags": F.when(flagged, F.array_union("row_flags", F.array(F.lit(OUTLIER)))).otherwise(F.col("row_flags")),
+            "row_flags": F.when(flagged, F.array_union("row_flags", F.array(F.lit(OUTLIER)))).otherwise(
+                F.col("row_flags")
+            ),
             "row_label_source": F.when(~hidden, F.col("row_label_source")),
             "label": F.when(~hidden, F.col("label")),
             **{name: F.when(stays, F.col(name)) for name in payload},
@@ -160,7 +175,9 @@ def _check(config: Config, counts: dict[str, Any], arrived: int) -> None:
     """Raise StageError where rows were lost or doubled on the way, or a class has nothing left to train on."""
     came_out = counts["kept"] + sum(counts["refused"].values()) + counts["merged"] + counts["left_out"]
     if not arrived == counts["in"] == came_out:
-        raise StageError(f"clean lost count: {arrived:,} rows came in, {came_out:,} of {counts['in']:,} have a verdict. Please report this.")
+        raise StageError(
+            f"clean lost count: {arrived:,} rows came in, {came_out:,} of {counts['in']:,} have a verdict. Please report this."
+        )
     train = counts["splits"].get("train", {})
     without = [label for label in config.recipe.labels if not train.get(label)]
     if without:

@@ -76,7 +76,10 @@ class Decoding:
         form, masks = self.form, table.column("mask").to_pylist()
         images, reasons = image_steps.decode_masks(masks, form.height, form.width, form.resize)
         good = [place for place, reason in enumerate(reasons) if reason is None]
-        told = [None if reason is None else f"mask_{reason.removeprefix('image_').removeprefix('mask_')}" for reason in reasons]
+        told = [
+            None if reason is None else f"mask_{reason.removeprefix('image_').removeprefix('mask_')}"
+            for reason in reasons
+        ]
         for place in good:
             if not same_size(blobs[place], masks[place]):
                 told[place] = "mask_wrong_size"
@@ -88,9 +91,14 @@ class Decoding:
         if form.resize is None:
             return [boxes or [] for boxes in rows]
         kept = [boxes if reason is None else [] for boxes, reason in zip(rows, reasons, strict=True)]
-        sizes = [read_image(blob, 1).shape[:2] if boxes and blob else (1, 1) for boxes, blob in zip(kept, blobs, strict=True)]
+        sizes = [
+            read_image(blob, 1).shape[:2] if boxes and blob else (1, 1) for boxes, blob in zip(kept, blobs, strict=True)
+        ]
         moved = fit_boxes(BoxSet.of(kept), np.array(sizes, np.int64), (form.height, form.width), form.resize)
-        return [new if reason is None else old for new, old, reason in zip(moved.rows(len(rows)), rows, reasons, strict=True)]
+        return [
+            new if reason is None else old
+            for new, old, reason in zip(moved.rows(len(rows)), rows, reasons, strict=True)
+        ]
 
 
 def same_size(image: bytes | None, mask: bytes | None) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,9 @@ def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> Dat
     rank = F.when(F.col("given") == "test", 0).when(F.col("given") == "val", 1).otherwise(2)
     alike = Window.partitionBy("pixels")
     copies = Window.partitionBy("pixels", "rank")
-    order = F.concat_ws(_SEPARATOR, F.col("rank"), F.col("known").isNull().cast("int"), salted("star", "row_id"), "row_id")
+    order = F.concat_ws(
+        _SEPARATOR, F.col("rank"), F.col("known").isNull().cast("int"), salted("star", "row_id"), "row_id"
+    )
     best_first = copies.orderBy(F.col("label").isNull(), F.col("given").isNull(), F.col("known").isNull(), "row_id")
     marked = facts.withColumn("rank", rank).withColumns(
         {
@@ -69,7 +72,12 @@ def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> Dat
         .when(reason.isNotNull(), "the pixels are the same")
     )
     fate = F.when(reason.isNotNull(), "refused").when(merged, "merged")
-    columns = {"row_reason": reason, "row_detail": detail, "fate": fate, "is_node": (F.col("place") == 1) & reason.isNull()}
+    columns = {
+        "row_reason": reason,
+        "row_detail": detail,
+        "fate": fate,
+        "is_node": (F.col("place") == 1) & reason.isNull(),
+    }
     return marked.withColumns(columns).drop("top", "labels", "place")
 
 
@@ -103,7 +111,9 @@ def near_pairs(nodes: DataFrame, max_distance_bits: int, shape: tuple[int, int, 
     from jobs.spark import map_rows
 
     blocked = map_rows(nodes.select("node", "look", "thumb"), _in_bands(max_distance_bits), _BLOCKED)
-    shared = blocked.withColumn("others", F.count("*").over(Window.partitionBy("band"))).where("others > 1").drop("others")
+    shared = (
+        blocked.withColumn("others", F.count("*").over(Window.partitionBy("band"))).where("others > 1").drop("others")
+    )
     ordered = shared.sortWithinPartitions("band", "node")
     return ordered.mapInArrow(_pair_finder(max_distance_bits, shape), from_arrow_schema(_PAIRS))
 
@@ -114,16 +124,26 @@ def _in_bands(bits: int) -> Callable[[pa.RecordBatch], pa.Table]:
     def spread(batch: pa.RecordBatch) -> pa.Table:
         bands = hash_bands(_words(batch.column("look")), bits)  # (N, bits + 1)
         rows = np.repeat(np.arange(batch.num_rows), bands.shape[1])
-        return pa.Table.from_batches([batch]).take(pa.array(rows)).append_column("band", pa.array(bands.reshape(-1).view(np.int64)))
+        return (
+            pa.Table.from_batches([batch])
+            .take(pa.array(rows))
+            .append_column("band", pa.array(bands.reshape(-1).view(np.int64)))
+        )
 
     return spread
 
 
 def _words(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
-    return column.to_numpy(zero_copy_only=False).view(np.uint64) if isinstance(column, pa.Array) else column.to_numpy().view(np.uint64)
+    return (
+        column.to_numpy(zero_copy_only=False).view(np.uint64)
+        if isinstance(column, pa.Array)
+        else column.to_numpy().view(np.uint64)
+    )
 
 
-def _pair_finder(bits: int, shape: tuple[int, int, int]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _pair_finder(
+    bits: int, shape: tuple[int, int, int]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for band, block in _blocks(batches):
             nodes = block.column("node").to_pylist()
@@ -134,7 +154,9 @@ def _pair_finder(bits: int, shape: tuple[int, int, int]) -> Callable[[Iterator[p
                     first, second = sorted((nodes[rows[a]], nodes[rows[b]]))
                     told.append((first, second, int(distance)))
                 if told:
-                    yield pa.RecordBatch.from_pylist([dict(zip(_PAIRS.names, each, strict=True)) for each in told], schema=_PAIRS)
+                    yield pa.RecordBatch.from_pylist(
+                        [dict(zip(_PAIRS.names, each, strict=True)) for each in told], schema=_PAIRS
+                    )
 
     return find
 
@@ -225,12 +247,17 @@ def merge_near(marked: DataFrame, hubs: DataFrame) -> DataFrame:
     """Rows of a star merged into its hub where they have the hub's label or none, and no split of their own."""
     from pyspark.sql import functions as F
 
-    labels = marked.where("is_node").join(hubs.where("node = hub"), "node").select("hub", F.col("label").alias("hub_label"))
+    labels = (
+        marked.where("is_node").join(hubs.where("node = hub"), "node").select("hub", F.col("label").alias("hub_label"))
+    )
     starred = hubs.where("node != hub").join(labels, "hub").select("node", "hub_label")
     alike = F.col("label").isNull() | (F.col("label") == F.col("hub_label"))
     gone = F.col("fate").isNull() & F.col("hub_label").isNotNull() & F.col("given").isNull() & alike
     joined = marked.join(starred, "node", "left")
-    merged = {"fate": F.when(gone, "merged").otherwise(F.col("fate")), "is_node": F.col("is_node") & ~F.coalesce(gone, F.lit(False))}
+    merged = {
+        "fate": F.when(gone, "merged").otherwise(F.col("fate")),
+        "is_node": F.col("is_node") & ~F.coalesce(gone, F.lit(False)),
+    }
     return joined.withColumns(merged).drop("hub_label")
 
 
@@ -260,17 +287,20 @@ def stars_in_rounds(spark: SparkSession, pairs: DataFrame, folder: str) -> DataF
     pairs = pairs.select("first", "second")
     both = pairs.union(pairs.select(F.col("second"), F.col("first"))).toDF("node", "other")
     both = lay_down(spark, both, folder, "near/links")
-    live, chosen, turn = both, None, 0
+    live, turn = both, 0
+    claimed: list[DataFrame] = []
     while not live.isEmpty():
         lowest = live.groupBy("node").agg(F.min("other").alias("other"))
         hubs = lay_down(spark, lowest.where("node < other").select(F.col("node").alias("hub")), folder, f"near/hubs-{turn}")
-        chosen = hubs if chosen is None else chosen.union(hubs)
-        claimed = live.join(hubs, live["other"] == hubs["hub"], "left_semi").select("node")
-        gone = lay_down(spark, hubs.toDF("gone").union(claimed.toDF("gone")).distinct(), folder, f"near/gone-{turn}")
+        taken = live.join(hubs, live["other"] == hubs["hub"], "left_semi").select(F.col("node").alias("gone")).distinct()
+        claimed.append(lay_down(spark, taken, folder, f"near/claimed-{turn}"))
+        gone = claimed[-1].union(hubs)
         rest = live.join(gone, live["node"] == gone["gone"], "left_anti").join(gone, F.col("other") == gone["gone"], "left_anti")
         live = lay_down(spark, rest, folder, f"near/live-{turn}")
         turn += 1
-    assert chosen is not None
-    members = both.join(chosen, both["other"] == chosen["hub"]).groupBy("node").agg(F.min("hub").alias("hub"))
-    own = chosen.select(F.col("hub").alias("node"), F.col("hub"))
-    return own.union(members.join(own.select("node"), "node", "left_anti"))
+    members = reduce(lambda one, two: one.union(two), claimed)
+    # Whoever was never claimed is a hub, also a node whose neighbours were all claimed by others.
+    own = both.select("node").distinct().join(members, F.col("node") == F.col("gone"), "left_anti")
+    hubs = lay_down(spark, own.select(F.col("node").alias("hub")), folder, "near/hubs")
+    starred = both.join(hubs, both["other"] == hubs["hub"]).join(members, F.col("node") == F.col("gone"), "left_semi")
+    return hubs.select(F.col("hub").alias("node"), "hub").union(starred.groupBy("node").agg(F.min("hub").alias("hub")))

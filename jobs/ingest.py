@@ -19,7 +19,7 @@ from conf.progress import progress
 from conf.runs import Place, StageResult
 from jobs import readers
 from jobs.readers import Reading, Record
-from jobs.staging import lay_down, remove
+from jobs.staging import lay_down, remove, write_empty
 from udfs import records
 
 if TYPE_CHECKING:
@@ -36,23 +36,41 @@ _BOOKKEEPING = pa.schema([("source", pa.string()), ("content", pa.string()), ("i
 
 def run(spark: SparkSession, config: Config) -> StageResult:
     """Read every source and bring `raw` and the ingest part of `quarantine` into step with them."""
-    from jobs.spark import hand_off, merge_rows, publish_refused
+    from jobs.spark import merge_rows
 
     place = runs.locate(config, STAGE)
     tasks = [readers.reading(config, source) for source in config.recipe.sources]
     with progress(STAGE, unit="rows") as bar:
-        staged = with_occurrences(spark, tasks, _staged(spark, config, place, tasks))
-        counts = _counts(tasks, staged)
+        staged = _staged(spark, config, place, tasks)
+        counts, equal = _counts(tasks, staged)
+        if equal:
+            staged = with_occurrences(tasks, staged)
+            counts, _ = _counts(tasks, staged)
         bar.advance(sum(each["in"] for each in counts["sources"].values()))
-        schema = row_schema(config)
-        refused = staged.where("row_reason is not null").select(*records.refused_schema(schema).names)
-        gone = publish_refused(spark, config, STAGE, hand_off(refused, place.folder, "refused"))
+        refused = _refused(spark, config, place, staged, any(each["refused"] for each in counts["sources"].values()))
         _check_some(config, counts)
-        kept = staged.where("row_reason is null and in_mix").select(*schema.names)
+        kept = staged.where("row_reason is null and in_mix").select(*row_schema(config).names)
         merged = merge_rows(spark, config, "raw", kept, stages={STAGE: place.fingerprint})
         remove(place.folder, _WORK)
-    outputs = {"rows": merged.digest, "refused": gone.digest if gone else runs.digest(0, 0)}
-    return StageResult(counts, outputs, {"raw": merged.version})
+    return StageResult(counts, {"rows": merged.digest, "refused": refused}, {"raw": merged.version})
+
+
+def _refused(spark: SparkSession, config: Config, place: Place, staged: DataFrame, some: bool) -> str:
+    """Refused rows in the stage's folder and in quarantine; returns their digest."""
+    from jobs.places import exists
+    from jobs.spark import hand_off, publish_refused
+
+    schema = records.refused_schema(row_schema(config))
+    folder = f"{place.folder}/refused"
+    if some:
+        hand_off(staged.where("row_reason is not null").select(*schema.names), place.folder, "refused")
+    else:
+        remove(place.folder, "refused")
+        write_empty(folder, schema)
+        if not exists(spark, config, "quarantine"):
+            return runs.digest(0, 0)
+    published = publish_refused(spark, config, STAGE, folder, schema)
+    return published.digest if published else runs.digest(0, 0)
 
 
 def row_schema(config: Config) -> pa.Schema:
@@ -126,7 +144,9 @@ def checked(task: Reading, record: Record) -> Record:
     from dataclasses import replace
 
     split = record.split or task.source.split
-    label = None if split == "unlabelled" or record.label is None else task.source.labels.get(record.label, record.label)
+    label = (
+        None if split == "unlabelled" or record.label is None else task.source.labels.get(record.label, record.label)
+    )
     if record.reason is None and label is not None and label not in task.labels:
         detail = f"{label[:80]!r} is not among the recipe's labels; the source's `labels` may map it"
         return replace(record, split=split, label=label, reason="label_unknown", detail=detail)
@@ -174,8 +194,8 @@ def in_mix(row_id: str, weight: float) -> bool:
     return weight >= 1 or int(records.which("weight", row_id)[:_SHARE_DIGITS], 16) < weight * 16**_SHARE_DIGITS
 
 
-def with_occurrences(spark: SparkSession, tasks: list[Reading], staged: DataFrame) -> DataFrame:
-    """Equal records of a source told apart: the k-th (by position) has k in its id. Nearly all are the only ones, and stay as they are."""
+def with_occurrences(tasks: list[Reading], staged: DataFrame) -> DataFrame:
+    """Equal records of a source told apart: the k-th (by position) has k in its id. The others stay as they are."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -183,11 +203,13 @@ def with_occurrences(spark: SparkSession, tasks: list[Reading], staged: DataFram
 
     same = Window.partitionBy("source", "content")
     narrow = staged.select("source", "content", "row_source")
-    numbered = narrow.withColumn("occurrence", F.row_number().over(same.orderBy("row_source")) - 1).where("occurrence > 0")
-    if numbered.isEmpty():
-        return staged
+    numbered = narrow.withColumn("occurrence", F.row_number().over(same.orderBy("row_source")) - 1).where(
+        "occurrence > 0"
+    )
     weights = {task.source.name: task.source.weight for task in tasks}
-    schema = pa.schema([("source", pa.string()), ("row_source", pa.string()), ("new_id", pa.string()), ("new_in_mix", pa.bool_())])
+    schema = pa.schema(
+        [("source", pa.string()), ("row_source", pa.string()), ("new_id", pa.string()), ("new_in_mix", pa.bool_())]
+    )
     renamed = map_rows(numbered, _renamer(weights, schema), schema)
     joined = staged.join(renamed, ["source", "row_source"], "left")
     return joined.withColumns(
@@ -200,22 +222,36 @@ def _renamer(weights: Mapping[str, float], schema: pa.Schema) -> Callable[[pa.Re
         rows = batch.to_pylist()
         ids = [records.real_id(row["source"], bytes.fromhex(row["content"]), row["occurrence"]) for row in rows]
         chosen = [in_mix(each, weights[row["source"]]) for each, row in zip(ids, rows, strict=True)]
-        return pa.record_batch([batch.column("source"), batch.column("row_source"), pa.array(ids), pa.array(chosen)], schema=schema)
+        return pa.record_batch(
+            [batch.column("source"), batch.column("row_source"), pa.array(ids), pa.array(chosen)], schema=schema
+        )
 
     return rename
 
 
-def _counts(tasks: list[Reading], staged: DataFrame) -> dict[str, Any]:
-    """What came of each source: in = kept + refused + left out."""
+def _counts(tasks: list[Reading], staged: DataFrame) -> tuple[dict[str, Any], bool]:
+    """What came of each source (in = kept + refused + left out), and whether any source has equal records."""
+    from pyspark.sql import functions as F
+
     counts: dict[str, Any] = {task.source.name: {"in": 0, "kept": 0, "refused": {}, "left_out": 0} for task in tasks}
-    for row in staged.groupBy("source", "row_reason", "in_mix").count().collect():
-        of, number = counts[row["source"]], row["count"]
+    alone = 0
+    fates = staged.groupBy("source", "row_reason", "in_mix").agg(F.count("*").alias("n"))
+    distinct = staged.groupBy("source").agg(F.count_distinct("content").alias("n"))
+    told = fates.select("source", "row_reason", "in_mix", "n").unionByName(
+        distinct.select("source", "n"), allowMissingColumns=True
+    )
+    for row in told.collect():
+        of, number = counts[row["source"]], row["n"]
+        if row["in_mix"] is None:
+            alone += number
+            continue
         of["in"] += number
         if row["row_reason"] is not None:
             of["refused"][row["row_reason"]] = of["refused"].get(row["row_reason"], 0) + number
         else:
             of["kept" if row["in_mix"] else "left_out"] += number
-    return {"sources": counts, "rows": sum(of["kept"] for of in counts.values())}
+    whole = {"sources": counts, "rows": sum(of["kept"] for of in counts.values())}
+    return whole, alone < sum(of["in"] for of in counts.values())
 
 
 def _check_some(config: Config, counts: dict[str, Any]) -> None:

@@ -52,7 +52,9 @@ def targets(split: Split, total: int) -> list[Target]:
     return [Target(name, {**counts, **wanted}[name]) for name in FILLED if name in counts or name in wanted]
 
 
-def apportion(rows: int, weights: Mapping[str, float], most: Mapping[str, int] | None = None, least: int = 0) -> dict[str, int]:
+def apportion(
+    rows: int, weights: Mapping[str, float], most: Mapping[str, int] | None = None, least: int = 0
+) -> dict[str, int]:
     """Whole shares of `rows` in proportion to `weights` by largest remainder, each between `least` and `most`, as far as that goes."""
     names = sorted(weights)
     whole = sum(weights.values())
@@ -82,29 +84,36 @@ def quotas(split: Split, counts: Counts, labels: Sequence[str]) -> Quotas:
         for of in counts.values():
             there = {name: there.get(name, 0) + of.get(name, 0) for name in {*there, *of}}
         return {ALL_LABELS: {target.split: max(0, target.rows - there.get(target.split, 0)) for target in wanted}}
-    _check_classes(split, sizes, wanted, labels)
+    needing = _needing(split, len(sizes), wanted)
+    _check_classes(sizes, needing, labels)
     left = dict(sizes)
     found: Quotas = {label: {} for label in sizes}
     for target in wanted:
+        needing = [name for name in needing if name != target.split]
+        most = {label: max(0, rows - len(needing)) for label, rows in left.items()}  # the later splits need a row each
         least = 1 if target.rows >= len(sizes) else 0
-        shares = apportion(target.rows, {label: float(size) for label, size in sizes.items()}, left, least)
+        shares = apportion(target.rows, {label: float(size) for label, size in sizes.items()}, most, least)
         for label, rows in shares.items():
             left[label] -= rows
             found[label][target.split] = max(0, rows - counts[label].get(target.split, 0))
     return found
 
 
-def _check_classes(split: Split, sizes: Mapping[str, int], wanted: Sequence[Target], labels: Sequence[str]) -> None:
-    """Every class needs a row in each split that has room for all classes."""
-    needing = [target.split for target in wanted if target.rows >= len(sizes) and target.split != "reserve"]
-    needing += [split.rest] if split.rest in ("train", "test") else []
+def _needing(split: Split, classes: int, wanted: Sequence[Target]) -> list[str]:
+    """The splits in which every class needs a row: those with room for all classes."""
+    needing = [target.split for target in wanted if target.rows >= classes and target.split != "reserve"]
+    return needing + ([split.rest] if split.rest in ("train", "test") else [])
+
+
+def _check_classes(sizes: Mapping[str, int], needing: Sequence[str], labels: Sequence[str]) -> None:
+    """Raise StageError for a class that has fewer rows than the splits that need one."""
     for label in labels:
         there = sizes.get(label, 0)
         if there < len(needing):
             rows = "row" if there == 1 else "rows"
             raise StageError(
-                f"class {label!r} has {there} {rows} once the rows are cleaned, and the split needs at least one in each of"
-                f" {', '.join(needing)}: add rows of it, take it out of labels, or say split.stratify: null."
+                f"class {label!r} has {there} {rows} once the rows are cleaned, and the split needs at least one in each"
+                f" of {', '.join(needing)}: add rows of it, take it out of labels, or say split.stratify: null."
             )
 
 
@@ -136,7 +145,9 @@ def assign_units(units: DataFrame, wanted: Quotas, rest: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     stratum = F.col("label") if ALL_LABELS not in wanted else F.lit(ALL_LABELS)
-    return units.groupBy(stratum.alias("stratum")).applyInArrow(_assigner(wanted, rest), "unit string, fresh_split string")
+    return units.groupBy(stratum.alias("stratum")).applyInArrow(
+        _assigner(wanted, rest), "unit string, fresh_split string"
+    )
 
 
 def _assigner(wanted: Quotas, rest: str) -> Callable[[tuple[pa.Scalar, ...], pa.Table], pa.Table]:

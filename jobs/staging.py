@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from conf.runs import filesystem
@@ -24,3 +26,10 @@ def remove(folder: str, name: str) -> None:
     system, path = filesystem(f"{folder}/{name}")
     if system.get_file_info(path).type == fs.FileType.Directory:
         system.delete_dir(path)
+
+
+def write_empty(folder: str, schema: pa.Schema) -> None:
+    """A Parquet file without rows, so that a folder can be read whatever it holds."""
+    system, path = filesystem(folder)
+    system.create_dir(path, recursive=True)
+    pq.write_table(schema.empty_table(), f"{path}/part-none.parquet", filesystem=system)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from conf import runs
 from conf.runs import filesystem
-from jobs.staging import remove
+from jobs.staging import remove, write_empty
 from udfs import records
 
 if TYPE_CHECKING:
@@ -83,13 +83,6 @@ def write(rows: DataFrame, folder: str, schema: pa.Schema) -> Outcome:
     return outcome
 
 
-def write_empty(folder: str, schema: pa.Schema) -> None:
-    """A Parquet file without rows, so that a folder can be read whatever it holds."""
-    system, path = filesystem(folder)
-    system.create_dir(path, recursive=True)
-    pq.write_table(schema.empty_table(), f"{path}/part-none.parquet", filesystem=system)
-
-
 class _Writer:
     """What a worker runs over a partition."""
 
@@ -121,7 +114,9 @@ class _Writer:
         kept = records.with_hashes(table.filter(pc.equal(fate, KEPT)).select(self.kept.names).cast(self.kept))
         for split in pc.unique(kept.column("row_split")).to_pylist():
             files.write(f"rows/row_split={split}", kept.filter(pc.equal(kept.column("row_split"), split)))
-        refused = records.with_hashes(table.filter(pc.equal(fate, REFUSED)).select(self.refused.names).cast(self.refused))
+        refused = records.with_hashes(
+            table.filter(pc.equal(fate, REFUSED)).select(self.refused.names).cast(self.refused)
+        )
         if refused.num_rows:
             files.write("refused", refused)
         others = table.filter(pc.invert(pc.is_in(fate, pa.array([KEPT, REFUSED]))))
@@ -134,7 +129,12 @@ class _Writer:
 def count(outcome: Outcome, fate: str, rows: pa.Table) -> None:
     """Add rows of one fate."""
     reasons = rows.column("row_reason").to_pylist() if "row_reason" in rows.schema.names else [None] * rows.num_rows
-    columns = (reasons, rows.column("row_split").to_pylist(), rows.column("label").to_pylist(), rows.column("row_hash").to_pylist())
+    columns = (
+        reasons,
+        rows.column("row_split").to_pylist(),
+        rows.column("label").to_pylist(),
+        rows.column("row_hash").to_pylist(),
+    )
     for reason, split, label, row_hash in zip(*columns, strict=True):
         key = (fate, reason, None, None) if fate == REFUSED else (fate, None, split, label)
         outcome.tallies[key].add(1, int(row_hash, 16))

@@ -75,7 +75,9 @@ def _row(lines: _Lines, number: int, data: bytes, too_long: bool, header: list[s
         return _bad(number, "line_too_long", f"more than {MAX_LINE_BYTES:,} bytes", data[:200])
     cells, used = _cells(lines, data, delimiter)
     if cells is None:
-        return _bad(number, "line_quote_unclosed", f"a quote opens and is not closed within {MAX_LINES_IN_A_CELL} lines", data)
+        return _bad(
+            number, "line_quote_unclosed", f"a quote opens and is not closed within {MAX_LINES_IN_A_CELL} lines", data
+        )
     lines.take(used)
     try:
         plain = [cell.decode("utf-8") for cell in cells]
@@ -92,7 +94,10 @@ def _cells(lines: _Lines, data: bytes, delimiter: str) -> tuple[list[bytes] | No
     for used in range(MAX_LINES_IN_A_CELL):
         if not _open_quote(text, delimiter):
             # Latin-1 keeps every byte, so that cells are cut before it is known whether they are UTF-8.
-            cut = next(csv.reader(io.StringIO(text.decode("latin-1"), newline=""), delimiter=delimiter, skipinitialspace=True), [])
+            cut = next(
+                csv.reader(io.StringIO(text.decode("latin-1"), newline=""), delimiter=delimiter, skipinitialspace=True),
+                [],
+            )
             return [cell.strip().encode("latin-1") for cell in cut], used
         more = lines.peek(used)
         if more is None or more[2] or len(text) + len(more[1]) > MAX_LINE_BYTES:

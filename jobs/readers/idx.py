@@ -31,7 +31,9 @@ def pieces(task: Reading) -> Iterator[Piece]:
     if labels:
         (count,) = _checked_shape(task, labels, (1,))
         if count != shape[0]:
-            raise task.error(f"{images} has {shape[0]:,} images and {labels} has {count:,} labels: the counts must be equal.")
+            raise task.error(
+                f"{images} has {shape[0]:,} images and {labels} has {count:,} labels: the counts must be equal."
+            )
     row_bytes = math.prod(shape[1:])
     for start, stop in ranges(shape[0], row_bytes):
         yield {"start": start, "stop": stop, "shape": list(shape), "bytes": (stop - start) * row_bytes}
@@ -70,11 +72,17 @@ def _header(task: Reading, uri: str, dimensions: tuple[int, ...]) -> tuple[tuple
         magic = stream.read(4)
         wanted = " or ".join(f"0000 08 {n:02x}" for n in dimensions)
         if len(magic) < 4 or magic[:3] != bytes([0, 0, _UNSIGNED_BYTE]) or magic[3] not in dimensions:
-            shown = f"{magic[:2].hex()} {magic[2:3].hex()} {magic[3:].hex()}" if len(magic) == 4 else "an end after fewer than 4 bytes"
+            shown = (
+                f"{magic[:2].hex()} {magic[2:3].hex()} {magic[3:].hex()}"
+                if len(magic) == 4
+                else "an end after fewer than 4 bytes"
+            )
             raise task.error(f"{uri} is no IDX file of bytes: expected the magic {wanted}, found {shown}.")
         sizes = stream.read(4 * magic[3])
         if len(sizes) < 4 * magic[3]:
-            raise task.error(f"{uri} ends within its header: expected {4 + 4 * magic[3]} bytes, found {4 + len(sizes)}.")
+            raise task.error(
+                f"{uri} ends within its header: expected {4 + 4 * magic[3]} bytes, found {4 + len(sizes)}."
+            )
         shape = struct.unpack(f">{magic[3]}I", sizes)
         header = 4 + 4 * magic[3]
         expected = header + math.prod(shape)

@@ -27,7 +27,9 @@ def pieces(task: Reading) -> Iterator[Piece]:
     )
     good = [entry for entry in found if entry.reason is None]
     most = len(good) if store.in_order(uri) else None
-    for names, size in chunks(((e.name, e.size) for e in good), **({"most": most, "most_bytes": 1 << 62} if most else {})):
+    for names, size in chunks(
+        ((e.name, e.size) for e in good), **({"most": most, "most_bytes": 1 << 62} if most else {})
+    ):
         yield {"names": names, "bytes": size}
 
 
@@ -52,13 +54,20 @@ def listed(task: Reading, uri: str) -> list[store.Entry]:
 
 
 def file_record(
-    task: Reading, uri: str, content: store.Content, label: str | None, split: str | None = None, group: str | None = None
+    task: Reading,
+    uri: str,
+    content: store.Content,
+    label: str | None,
+    split: str | None = None,
+    group: str | None = None,
 ) -> Record:
     """The record of one image file, with its mask where the recipe has masks."""
     position = f"{uri}#{content.name}" if store.is_archive(uri) else f"{uri.rstrip('/')}/{content.name}"
     named = fingerprint(b"name", content.name.encode())
     if content.data is None:
-        return refused(position, content.reason or "file_unreadable", content.detail or "", named, label=label, split=split)
+        return refused(
+            position, content.reason or "file_unreadable", content.detail or "", named, label=label, split=split
+        )
     if not content.name.lower().endswith(SUFFIXES):
         detail = f"the name does not end in one of {', '.join(SUFFIXES)}"
         return refused(position, "file_not_image", detail, named, label=label, split=split)
@@ -66,7 +75,9 @@ def file_record(
         return Record(fingerprint(content.data), position, label, content.data, split, group)
     mask, why = _mask(task, content.name)
     if mask is None:
-        return refused(position, "mask_missing", why, fingerprint(content.data), label=label, split=split, image=content.data)
+        return refused(
+            position, "mask_missing", why, fingerprint(content.data), label=label, split=split, image=content.data
+        )
     return Record(fingerprint(content.data, mask), position, label, content.data, split, group, mask)
 
 

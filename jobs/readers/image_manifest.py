@@ -28,7 +28,9 @@ def pieces(task: Reading) -> Iterator[Piece]:
     """Some hundred lines each, as parsed. Raises RecipeError for a manifest without the columns that are needed."""
     manifest = task.need("manifest")
     most = 1 << 62 if store.in_order(_root(task)) else PIECE_FILES
-    for held, size in chunks(((line, _TYPICAL_FILE_BYTES) for line in _lines(task, manifest)), most, most * _TYPICAL_FILE_BYTES):
+    for held, size in chunks(
+        ((line, _TYPICAL_FILE_BYTES) for line in _lines(task, manifest)), most, most * _TYPICAL_FILE_BYTES
+    ):
         yield {"lines": held, "bytes": size}
 
 
@@ -37,7 +39,9 @@ def read(task: Reading, piece: Piece) -> Iterator[Record]:
     wanted: dict[str, list[dict[str, Any]]] = {}
     for line in piece["lines"]:
         if "reason" in line:
-            yield refused(line["position"], line["reason"], line["detail"], fingerprint(b"line", line["text"].encode("latin-1")))
+            yield refused(
+                line["position"], line["reason"], line["detail"], fingerprint(b"line", line["text"].encode("latin-1"))
+            )
         else:
             wanted.setdefault(line["file"], []).append(line)
     root = _root(task)
@@ -75,7 +79,12 @@ def _line(task: Reading, manifest: str, row: csv_lines.Row) -> dict[str, Any]:
     name = store.safe_name(given)
     if name is None:
         text = given.encode().decode("latin-1")
-        return {"position": position, "reason": "path_outside", "detail": f"line {row.line} names {given[:200]!r}", "text": text}
+        return {
+            "position": position,
+            "reason": "path_outside",
+            "detail": f"line {row.line} names {given[:200]!r}",
+            "text": text,
+        }
     line: dict[str, Any] = {"line": row.line, "file": name, "label": cells.get(source.label_column or "") or None}
     if source.group_column:
         line["group"] = cells[source.group_column] or None
@@ -92,13 +101,17 @@ def _record(task: Reading, root: str, content: store.Content, line: dict[str, An
     record = replace(record, position=f"{record.position}#{line['line']}")  # a file may be named twice
     if split is not None and split not in SPLITS:
         detail = f"the split is {split[:80]!r}; it may be one of {', '.join(SPLITS)}"
-        return refused(record.position, "split_unknown", detail, record.content, image=record.image, label=line["label"])
+        return refused(
+            record.position, "split_unknown", detail, record.content, image=record.image, label=line["label"]
+        )
     if "boxes" not in line or record.reason:
         return record
     boxes = parsed_boxes(line["boxes"])
     if boxes is None:
         detail = f"boxes must be a JSON list of objects with {', '.join(_BOX_KEYS)} and label"
-        return refused(record.position, "boxes_unreadable", detail, record.content, image=record.image, label=line["label"])
+        return refused(
+            record.position, "boxes_unreadable", detail, record.content, image=record.image, label=line["label"]
+        )
     return replace(record, boxes=boxes)
 
 
@@ -106,6 +119,9 @@ def parsed_boxes(text: str) -> list[dict[str, Any]] | None:
     """`[{"x0":…,"y0":…,"x1":…,"y1":…,"label":…}]` in pixels, or None where it is not that."""
     try:
         found = json.loads(text)
-        return [{**{key: float(box[key]) for key in _BOX_KEYS}, "label": str(box.get("label") or "") or None} for box in found]
+        return [
+            {**{key: float(box[key]) for key in _BOX_KEYS}, "label": str(box.get("label") or "") or None}
+            for box in found
+        ]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

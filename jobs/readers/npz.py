@@ -79,7 +79,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     with archive.open(info) as stream:
         shape, fortran, dtype = _npy_header(stream)
         if dtype.hasobject:
-            raise ValueError(f"{info.filename} holds Python objects, which only unpickling could read; save it as plain numbers or text")
+            raise ValueError(
+                f"{info.filename} holds Python objects, which only unpickling could read; save it as plain numbers or text"
+            )
         if fortran and len(shape) > 1:
             raise ValueError(f"{info.filename} is stored in Fortran order; save np.ascontiguousarray of it")
         return Member(tuple(shape), dtype, stream.tell(), info.file_size)
@@ -115,7 +117,9 @@ def _checked_images(task: Reading, uri: str, name: str, member: Member) -> tuple
     if member.dtype != np.uint8:
         raise task.error(f"{uri}: {name} is of type {member.dtype}; uint8 in 0 to 255 is needed.")
     if len(member.shape) not in (3, 4) or (len(member.shape) == 4 and member.shape[3] not in (1, 3)):
-        raise task.error(f"{uri}: {name} has the shape {member.shape}; (N, H, W), (N, H, W, 1) or (N, H, W, 3) is needed.")
+        raise task.error(
+            f"{uri}: {name} has the shape {member.shape}; (N, H, W), (N, H, W, 1) or (N, H, W, 3) is needed."
+        )
     _checked_length(task, uri, name, member)
     return member.shape
 
@@ -123,7 +127,9 @@ def _checked_images(task: Reading, uri: str, name: str, member: Member) -> tuple
 def _checked_labels(task: Reading, uri: str, images: str, labels: str, members: dict[str, Member]) -> None:
     count, member = members[images].shape[0], members[labels]
     if math.prod(member.shape) != count or member.shape[:1] != (count,):
-        raise task.error(f"{uri}: {images} has {count:,} images and {labels} has the shape {member.shape}: one label an image is needed.")
+        raise task.error(
+            f"{uri}: {images} has {count:,} images and {labels} has the shape {member.shape}: one label an image is needed."
+        )
     if member.dtype.kind not in "iubUS":
         raise task.error(f"{uri}: {labels} is of type {member.dtype}; whole numbers or text are needed.")
     _checked_length(task, uri, labels, member)
@@ -132,7 +138,9 @@ def _checked_labels(task: Reading, uri: str, images: str, labels: str, members: 
 def _checked_length(task: Reading, uri: str, name: str, member: Member) -> None:
     expected = member.offset + math.prod(member.shape) * member.dtype.itemsize
     if member.file_bytes != expected:
-        raise task.error(f"{uri}: {name} declares {member.shape}, which is {expected:,} bytes with its header; it has {member.file_bytes:,}.")
+        raise task.error(
+            f"{uri}: {name} declares {member.shape}, which is {expected:,} bytes with its header; it has {member.file_bytes:,}."
+        )
 
 
 def _rows(archive: zipfile.ZipFile, name: str, start: int, stop: int) -> NDArray[Any]:

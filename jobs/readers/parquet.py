@@ -20,7 +20,13 @@ from udfs.records import SPLITS
 
 _BATCH_ROWS = 256
 _DAMAGE = (pa.ArrowException, OSError, EOFError, ValueError)
-_PLAIN = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_dictionary)
+_PLAIN = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_dictionary,
+)
 
 
 def pieces(task: Reading) -> Iterator[Piece]:
@@ -72,10 +78,14 @@ def check_schema(task: Reading, schema: pa.Schema, where: str) -> None:
         )
     kind = schema.field(task.source.image_column).type
     if not (_is_bytes(kind) or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)):
-        raise task.error(f"{where}: the column {task.source.image_column} is {kind}; binary is needed, or a struct with bytes.")
+        raise task.error(
+            f"{where}: the column {task.source.image_column} is {kind}; binary is needed, or a struct with bytes."
+        )
     label = task.source.label_column
     if label and not any(is_plain(schema.field(label).type) for is_plain in _PLAIN):
-        raise task.error(f"{where}: the column {label} is {schema.field(label).type}; text or whole numbers are needed.")
+        raise task.error(
+            f"{where}: the column {label} is {schema.field(label).type}; text or whole numbers are needed."
+        )
 
 
 def batch_records(task: Reading, batch: pa.RecordBatch, where: str, start: int) -> Iterator[Record]:
@@ -96,7 +106,14 @@ def _record(position: str, blob: Any, label: Any, split: Any, group: Any, mask: 
         return refused(position, "image_missing", "the image is null", label=named)
     content = fingerprint(blob, mask) if mask is not None else fingerprint(blob)
     if split is not None and split not in SPLITS:
-        return refused(position, "split_unknown", f"the split is {split!r}; it may be {', '.join(SPLITS)}", content, image=blob, label=named)
+        return refused(
+            position,
+            "split_unknown",
+            f"the split is {split!r}; it may be {', '.join(SPLITS)}",
+            content,
+            image=blob,
+            label=named,
+        )
     return Record(content, position, named, blob, split, plain_label(group), mask, boxes)
 
 
@@ -109,7 +126,11 @@ def _files(uri: str) -> list[tuple[str, int]]:
         infos = system.get_file_info(fs.FileSelector(path, recursive=True))
     inside = [(i, os.path.relpath(i.path, path)) for i in infos if i.type == fs.FileType.File]
     hidden = ("_", ".")
-    return sorted((i.path, i.size) for i, name in inside if name == "." or not any(part.startswith(hidden) for part in name.split("/")))
+    return sorted(
+        (i.path, i.size)
+        for i, name in inside
+        if name == "." or not any(part.startswith(hidden) for part in name.split("/"))
+    )
 
 
 def _pieces_of(task: Reading, uri: str, path: str, size: int) -> Iterator[Piece]:

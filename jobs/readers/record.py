@@ -67,10 +67,14 @@ def fingerprint(*parts: bytes) -> bytes:
 
 def refused(position: str, reason: str, detail: str, content: bytes | None = None, **known: Any) -> Record:
     """A record that could not be read, known by its bytes where it has any, else by its position."""
-    return Record(content or fingerprint(b"refused", position.encode()), position, reason=reason, detail=detail, **known)
+    return Record(
+        content or fingerprint(b"refused", position.encode()), position, reason=reason, detail=detail, **known
+    )
 
 
-def chunks(items: Iterable[tuple[T, int]], most: int = PIECE_FILES, most_bytes: int = PIECE_BYTES) -> Iterator[tuple[list[T], int]]:
+def chunks(
+    items: Iterable[tuple[T, int]], most: int = PIECE_FILES, most_bytes: int = PIECE_BYTES
+) -> Iterator[tuple[list[T], int]]:
     """Items of known sizes in runs of at most `most` items and about `most_bytes`, each with its bytes."""
     held: list[T] = []
     size = 0

@@ -30,7 +30,17 @@ MAX_RATIO = 200  # photographs unpack to 1.0 times their size, drawings saved as
 RATIO_FREE_BYTES = 1 << 20  # below this, a high ratio does no harm
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError)
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,14 @@ def safe_name(name: str) -> str | None:
     """The name with plain slashes; None where it is absolute, climbs with `..`, is a URI, or cannot be a file's name."""
     plain = name.replace("\\", "/")
     parts = plain.split("/")
-    if not plain.strip() or plain.startswith("/") or _DRIVE.match(plain) or "://" in plain or "\0" in plain or ".." in parts:
+    if (
+        not plain.strip()
+        or plain.startswith("/")
+        or _DRIVE.match(plain)
+        or "://" in plain
+        or "\0" in plain
+        or ".." in parts
+    ):
         return None
     return "/".join(part for part in parts if part not in ("", ".")) or None
 
@@ -70,7 +87,9 @@ def safe_name(name: str) -> str | None:
 def is_hidden(name: str) -> bool:
     """Whether the name belongs to an operating system and not to the data (.DS_Store, __MACOSX, Thumbs.db)."""
     parts = name.split("/")
-    return any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts) or parts[-1] in ("Thumbs.db", "desktop.ini")
+    return any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts) or parts[
+        -1
+    ] in ("Thumbs.db", "desktop.ini")
 
 
 def entries(uri: str) -> list[Entry]:
@@ -87,7 +106,9 @@ def _once(entry: Entry, before: Entry | None, place: int) -> Entry:
     """An archive may hold a name twice; the second one cannot be told from the first, and is refused."""
     if before is None or before.name != entry.name:
         return entry
-    return Entry(f"{entry.name} ({place})", entry.size, "archive_name_doubled", f"the archive holds {entry.name} more than once")
+    return Entry(
+        f"{entry.name} ({place})", entry.size, "archive_name_doubled", f"the archive holds {entry.name} more than once"
+    )
 
 
 def contents(uri: str, names: Collection[str]) -> Iterator[Content]:
@@ -126,7 +147,12 @@ def _local_entries(root: str) -> Iterator[Entry]:
             for item in scan:
                 name = os.path.relpath(item.path, root)
                 if item.is_symlink() and not _within(root, item.path):
-                    yield Entry(name, 0, "path_outside", f"a link to {os.path.realpath(item.path)}, which lies outside the folder")
+                    yield Entry(
+                        name,
+                        0,
+                        "path_outside",
+                        f"a link to {os.path.realpath(item.path)}, which lies outside the folder",
+                    )
                 elif item.is_dir(follow_symlinks=False):
                     folders.append(item.path)
                 elif item.is_file():
@@ -145,7 +171,9 @@ def _file_content(uri: str, name: str) -> Content:
     try:
         with system.open_input_file(full) as file:
             if file.size() > MAX_FILE_BYTES:
-                return Content(name, None, "file_too_large", f"{file.size():,} bytes; at most {MAX_FILE_BYTES:,} are read")
+                return Content(
+                    name, None, "file_too_large", f"{file.size():,} bytes; at most {MAX_FILE_BYTES:,} are read"
+                )
             return Content(name, file.read())
     except FileNotFoundError:
         return Content(name, None, "file_missing", f"there is no {name} in {uri}")
@@ -198,7 +226,9 @@ def _zip_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content:
         with archive.open(info) as stream:
             data = stream.read(info.file_size + 1)
         if len(data) != info.file_size:
-            return Content(info.filename, None, "archive_damaged", f"{info.file_size:,} bytes declared, {len(data):,} found")
+            return Content(
+                info.filename, None, "archive_damaged", f"{info.file_size:,} bytes declared, {len(data):,} found"
+            )
         return Content(info.filename, data)
     except _DAMAGE as error:
         return Content(info.filename, None, "archive_damaged", str(error)[:300])
@@ -236,7 +266,11 @@ def _tar_contents(uri: str, names: set[str]) -> Iterator[Content]:
                 missing.discard(info.name)
                 reason, detail = _tar_refusal(info)
                 stream = None if reason else archive.extractfile(info)
-                yield Content(info.name, stream.read(), None, None) if stream else Content(info.name, None, reason, detail)
+                yield (
+                    Content(info.name, stream.read(), None, None)
+                    if stream
+                    else Content(info.name, None, reason, detail)
+                )
     except _DAMAGE as error:
         yield from (Content(name, None, "archive_damaged", str(error)[:300]) for name in sorted(missing))
         return

@@ -52,7 +52,9 @@ def read_all(task: Reading) -> list[Record]:
     from jobs import readers
 
     pieces: list[Piece] = json.loads(json.dumps(readers.pieces(task)))
-    return sorted((record for piece in pieces for record in readers.read(task, piece)), key=lambda record: record.position)
+    return sorted(
+        (record for piece in pieces for record in readers.read(task, piece)), key=lambda record: record.position
+    )
 
 
 def picture(number: int, size: int = 16, channels: int = 1) -> NDArray[np.uint8]:

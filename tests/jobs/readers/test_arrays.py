@@ -74,7 +74,11 @@ def test_a_wrong_idx_file_is_an_error_that_names_it_with_expected_and_found(tmp_
 
 def test_npz_parts_come_with_their_splits(tmp_path):
     parts = {"train": slice(0, 4), "val": slice(4, 6), "test": slice(6, 7)}
-    arrays = {f"{split}_{kind}": array[part] for split, part in parts.items() for kind, array in (("images", IMAGES), ("labels", LABELS[:, None]))}
+    arrays = {
+        f"{split}_{kind}": array[part]
+        for split, part in parts.items()
+        for kind, array in (("images", IMAGES), ("labels", LABELS[:, None]))
+    }
     np.savez_compressed(tmp_path / "a.npz", **arrays)
     records = read_all(reading(tmp_path, "npz", path="a.npz", classes=["0", "1"]))
     assert sorted(record.split for record in records) == ["test", "train", "train", "train", "train", "val", "val"]
@@ -92,7 +96,10 @@ def test_npz_labels_may_be_text_or_missing_on_purpose(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "told"),
     [
-        ({"images": IMAGES.astype(np.float32), "labels": LABELS}, "images is of type float32; uint8 in 0 to 255 is needed"),
+        (
+            {"images": IMAGES.astype(np.float32), "labels": LABELS},
+            "images is of type float32; uint8 in 0 to 255 is needed",
+        ),
         ({"images": IMAGES, "labels": LABELS[:5]}, "has 7 images and labels has the shape (5,)"),
         ({"images": IMAGES}, "has no array labels"),
         ({"x": IMAGES}, "it has x"),

@@ -119,7 +119,9 @@ def test_archives_read_as_folders_do(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["data.zip", "data.tar"])
-@pytest.mark.parametrize("member", ["../cat/evil.png", "/etc/cat.png", "cat/../../x.png", "C:/cat/x.png", "cat\\..\\..\\x.png"])
+@pytest.mark.parametrize(
+    "member", ["../cat/evil.png", "/etc/cat.png", "cat/../../x.png", "C:/cat/x.png", "cat\\..\\..\\x.png"]
+)
 def test_archive_members_that_lead_elsewhere_are_refused_and_nothing_is_written(tmp_path, name, member):
     before = sorted(tmp_path.parent.rglob("*.png"))
     members = {member: SOME, "cat/a.png": SOME}
@@ -171,7 +173,10 @@ def test_a_name_that_an_archive_holds_twice_is_read_once_and_refused_once(tmp_pa
         archive.writestr("cat/a.png", SOME)
         with pytest.warns(UserWarning, match="Duplicate name"):
             archive.writestr("cat/a.png", png(picture(9)))
-    assert sorted((r.reason or "") for r in read_all(reading(tmp_path, "image_folder", path="data.zip"))) == ["", "archive_name_doubled"]
+    assert sorted((r.reason or "") for r in read_all(reading(tmp_path, "image_folder", path="data.zip"))) == [
+        "",
+        "archive_name_doubled",
+    ]
 
 
 # ---- manifests ----
@@ -189,9 +194,15 @@ def labels(records) -> list[str | None]:
 
 
 def test_a_manifest_gives_files_their_labels_groups_and_splits(tmp_path):
-    task = manifest(tmp_path, "file,label,who,split\n1.png,cat,ann,train\n2.png,dog,bob,test\n3.png,,,\n", group_column="who")
+    task = manifest(
+        tmp_path, "file,label,who,split\n1.png,cat,ann,train\n2.png,dog,bob,test\n3.png,,,\n", group_column="who"
+    )
     records = read_all(task)
-    assert [(r.label, r.group, r.split) for r in records] == [("cat", "ann", "train"), ("dog", "bob", "test"), (None, None, None)]
+    assert [(r.label, r.group, r.split) for r in records] == [
+        ("cat", "ann", "train"),
+        ("dog", "bob", "test"),
+        (None, None, None),
+    ]
     assert records[0].position == f"{tmp_path}/images/1.png#2"
 
 

@@ -48,12 +48,21 @@ def test_a_damaged_file_is_refused_by_itself_and_the_others_are_read(tmp_path):
     records = read_all(reading(tmp_path, "parquet", path="data"))
     assert sum(record.reason is None for record in records) == 6
     bad = [record for record in records if record.reason]
-    assert {(Path(r.position).name, r.reason) for r in bad} == {("b.parquet", "file_unreadable"), ("c.parquet", "file_unreadable")}
+    assert {(Path(r.position).name, r.reason) for r in bad} == {
+        ("b.parquet", "file_unreadable"),
+        ("c.parquet", "file_unreadable"),
+    }
     assert all("not a whole Parquet file" in record.detail for record in bad)
 
 
 def test_damage_within_a_file_refuses_the_rows_that_cannot_be_read(tmp_path):
-    written(tmp_path / "a.parquet", {"image": BLOBS, "label": ["cat"] * 6}, row_group_size=2, compression="zstd", use_dictionary=False)
+    written(
+        tmp_path / "a.parquet",
+        {"image": BLOBS, "label": ["cat"] * 6},
+        row_group_size=2,
+        compression="zstd",
+        use_dictionary=False,
+    )
     data = bytearray((tmp_path / "a.parquet").read_bytes())
     start = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(1).column(0).data_page_offset
     data[start : start + 200] = bytes(200)
@@ -83,4 +92,7 @@ def test_another_schema_is_an_error_that_says_what_differs(tmp_path, columns, to
 
 def test_a_null_image_and_an_unknown_split_are_refused(tmp_path):
     written(tmp_path / "a.parquet", {"image": [None, BLOBS[1]], "label": ["cat", "dog"], "split": ["train", "holdout"]})
-    assert [r.reason for r in read_all(reading(tmp_path, "parquet", path="a.parquet"))] == ["image_missing", "split_unknown"]
+    assert [r.reason for r in read_all(reading(tmp_path, "parquet", path="a.parquet"))] == [
+        "image_missing",
+        "split_unknown",
+    ]
