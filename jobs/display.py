@@ -21,7 +21,9 @@ from jobs.terminal import in_words
 SAY_EVERY_S = 10.0  # where there is no terminal, a stage says this often how far it is
 MIN_TOLD_S = 0.3  # a pace measured over less is noise
 NOTE_WIDTH = 60
-DETAILS = frozenset({"splits", "per_label", "sources", "by", "by_origin", "by_split", "by_generator"})  # counts of counts
+DETAILS = frozenset(
+    {"splits", "per_label", "sources", "by", "by_origin", "by_split", "by_generator", "attempt"}
+)  # told elsewhere
 
 
 class Event(Protocol):
@@ -53,11 +55,11 @@ def pace(done: float, seconds: float, unit: str) -> str:
 
 
 def told(counts: dict[str, Any]) -> str:
-    """A stage's counts in one line: `1,797 in, 1,795 kept, 2 refused`; nested counts by their sum."""
+    """A stage's counts in one line: `1,797 in, 1,795 kept, 2 refused`; nested counts by their sum, zeros left out."""
     parts = []
     for name, value in counts.items():
         amount = total(value)
-        if amount is not None and name not in DETAILS:
+        if amount and name not in DETAILS:
             parts.append(f"{amount:,} {name.replace('_', ' ')}")
     return ", ".join(parts[:5])
 

@@ -53,7 +53,7 @@ def work_before_person(
     with engines_logged(log) as screen, shown(screen.aside) as display:
         try:
             work(display.tell)
-        except (KeyboardInterrupt, Stopped) as stop:
+        except (KeyboardInterrupt, Stopped, SystemExit) as stop:  # Ray puts an exit of its own in SIGTERM's place
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             where = f" in {display.stage}" if display.stage else ""
             kept = f"What is finished is kept: `{command}` goes on from there."

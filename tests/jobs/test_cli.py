@@ -131,6 +131,12 @@ def test_a_stop_on_request_is_clean(number: int, tmp_path: Path) -> None:
     assert "Stopped in clean" in told and "`seedbed run digits` goes on from there" in told and "Traceback" not in told
 
 
+def test_an_engine_that_answers_sigterm_itself_still_ends_in_a_sentence(tmp_path: Path) -> None:
+    """Ray replaces SIGTERM's handler by one that exits: for the person that is the same stop."""
+    answer = seedbed("run", "digits", "--root", str(tmp_path), fake=FAKE.format(body="raise SystemExit(15)"))
+    assert answer.returncode == STOPPED and "Stopped in clean" in answer.stderr
+
+
 def test_list_shows_each_kind(tmp_path: Path) -> None:
     """`seedbed list` has the shipped recipes, steps, generators and stages, one line each."""
     answer = seedbed("list")
