@@ -413,6 +413,14 @@ def test_mixing_shares_are_what_is_seen() -> None:
         assert share.max() <= 0.55
 
 
+@pytest.mark.parametrize("name", [name for name in RANDOM if names.kind_of(names.resolve(name)) == "mixing"])
+def test_a_mixing_step_draws_first_whether_it_fires(name: str) -> None:
+    """Those who choose partners rely on it: only rows that fire get one."""
+    stack = np.zeros((200, 16, 16, 1), np.uint8)
+    _, share = names.resolve(name)(RowRandom(ids_of(200), 5, name, 2), stack, stack, p=0.4)
+    assert ((share > 0) == RowRandom(ids_of(200), 5, name, 2).bernoulli(0.4)).all()
+
+
 WANTED = {
     "geometry": "rotate translate scale shear affine horizontal_flip vertical_flip perspective elastic",
     "framing": "random_crop resized_crop pad",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Annotated, Any
 
 import cv2
@@ -105,16 +106,29 @@ def _nightfall(day: NDArray[np.uint8], image: NDArray[np.uint8], strength: float
     lamps = _lamps(day) * np.float32(strength)
     if not lamps.any():
         return out
-    shine = (day * lamps[..., None]).reshape(image.shape)
-    glow = cv2.GaussianBlur(shine, (0, 0), max(_LAMP_GLOW * min(image.shape[:2]), 0.8)).reshape(image.shape)
-    return np.clip(np.rint(np.maximum(out, shine) + glow), 0, 255).astype(np.uint8)
+    shine = cv2.merge([day[..., channel] * lamps for channel in range(day.shape[2])]).reshape(image.shape)
+    glow = _wide_blur(shine, max(_LAMP_GLOW * min(image.shape[:2]), 0.8)).reshape(image.shape)
+    lit: NDArray[Any] = np.maximum(out, shine) + glow
+    np.rint(lit, out=lit)
+    return np.clip(lit, 0, 255, out=lit).astype(np.uint8)
 
 
 def _lamps(day: NDArray[np.uint8]) -> NDArray[np.float32]:
     """float32[H, W], 0 to 1: bright spots that stand out from around them."""
-    bright = np.maximum(day.max(axis=2).astype(np.float32) - _LAMP_LEVEL, 0)
-    around = cv2.GaussianBlur(bright, (0, 0), max(_LAMP_SPOT * min(day.shape[:2]), 1.0))
+    level = reduce(np.maximum, [day[..., channel] for channel in range(day.shape[2])])
+    bright = np.maximum(level.astype(np.float32) - _LAMP_LEVEL, 0)
+    around = _wide_blur(bright, max(_LAMP_SPOT * min(day.shape[:2]), 1.0))
     return np.clip((bright - 2 * around) * np.float32(_LAMP_STEEP), 0, 1)
+
+
+def _wide_blur(picture: Any, sigma: float) -> Any:
+    """A Gaussian blur, a wide one on a smaller picture: what it loses it would have blurred away."""
+    height, width = picture.shape[:2]
+    times = max(int(sigma // 2), 1)
+    size = (max(width // times, 1), max(height // times, 1))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if times > 1 else picture
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / times)
+    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR) if times > 1 else soft
 
 
 def day_to_night(

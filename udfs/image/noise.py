@@ -74,8 +74,7 @@ def add_noise(images: Images, *, std: Floats, starts: Starts) -> Images:
     """
     flat = flattened(images)
     out = np.empty_like(flat)
-    step = max(1, _CHUNK // max(flat.shape[1], 1))
-    parts = [slice(first, first + step) for first in range(0, len(flat), step)]
+    parts = _parts(flat)
     if flat.size >= _TABLE and (std == std[0]).all():
         more, less = (sliding_window_view(t, min(flat.shape[1], _WINDOW)) for t in _split_normals(float(std[0])))
         for rows in parts:
@@ -85,6 +84,12 @@ def add_noise(images: Images, *, std: Floats, starts: Starts) -> Images:
         for rows in parts:
             out[rows] = _sum(flat[rows], normals(starts[rows], flat.shape[1], std[rows]))
     return out.reshape(images.shape)
+
+
+def _parts(flat: NDArray[np.uint8]) -> list[slice]:
+    """The rows in parts that the cache holds."""
+    step = max(1, _CHUNK // max(flat.shape[1], 1))
+    return [slice(first, first + step) for first in range(0, len(flat), step)]
 
 
 def normals(starts: Starts, count: int, std: Floats) -> NDArray[np.float32]:
@@ -110,7 +115,12 @@ def gaussian_noise(random: RowRandom, images: Stack, *, std: LevelAmount = 8.0, 
 def add_speckle(images: Images, *, std_fraction: Floats, starts: Starts) -> Images:
     """Every value times 1 + normal noise of `std_fraction`."""
     flat = flattened(images)
-    return _sum(flat, normals(starts, flat.shape[1], std_fraction) * flat).reshape(images.shape)
+    out = np.empty_like(flat)
+    for rows in _parts(flat):
+        noise = normals(starts[rows], flat.shape[1], std_fraction[rows])
+        noise *= flat[rows]
+        out[rows] = _sum(flat[rows], noise)
+    return out.reshape(images.shape)
 
 
 def speckle(random: RowRandom, images: Stack, *, std_fraction: ShareAmount = 0.1, p: Probability = 1.0) -> Stack:
@@ -123,10 +133,10 @@ def speckle(random: RowRandom, images: Stack, *, std_fraction: ShareAmount = 0.1
 
 def add_salt_and_pepper(images: Images, *, fraction: Floats, starts: Starts) -> Images:
     """A `fraction` of the pixels set to white or black, half each, all channels of a pixel alike."""
-    area = images.shape[1] * images.shape[2]
-    words = windows_at(word_table(), starts, area).reshape(images.shape[:3])
+    words = windows_at(word_table(), starts, images.shape[1] * images.shape[2]).reshape(images.shape[:3])
     half = np.rint(fraction * 32768).astype(np.int64)[:, None, None]
-    out = np.where((words < half)[..., None], np.uint8(255), images)
+    out = images.copy()
+    out[words < half] = 255
     out[words >= 65536 - half] = 0
     return out
 

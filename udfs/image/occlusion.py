@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +31,12 @@ def rectangles(height: int, width: int, boxes: Floats) -> Flags:
 
 def fill_boxes(images: Images, *, boxes: Floats, fill: NDArray[np.uint8]) -> Images:
     """Set each row's boxes to its `fill` level."""
-    inside = rectangles(images.shape[1], images.shape[2], boxes)[..., None]
-    return np.where(inside, fill[:, None, None, None], images)
+    out = images.copy()
+    corners = np.maximum(np.ceil(boxes), 0).astype(np.int64).tolist()  # pixels whose centres lie within
+    for image, mine, level in zip(out, corners, fill, strict=True):
+        for x0, y0, x1, y1 in mine:
+            image[y0:y1, x0:x1] = level
+    return out
 
 
 def cutout(
@@ -57,8 +62,12 @@ def fill_grid(images: Images, *, period_px: Floats, x0: Floats, y0: Floats, kept
     y, x = np.arange(images.shape[1])[None, :], np.arange(images.shape[2])[None, :]
     across = np.mod(x - x0[:, None], period_px[:, None]) >= (kept * period_px)[:, None]
     down = np.mod(y - y0[:, None], period_px[:, None]) >= (kept * period_px)[:, None]
-    inside = (down[:, :, None] & across[:, None, :])[..., None]
-    return np.where(inside, fill.astype(np.uint8)[:, None, None, None], images)
+    out = np.empty_like(images)
+    for row, (image, target) in enumerate(zip(images, out, strict=True)):
+        target[...] = round(fill[row])
+        stays = ~(down[row, :, None] & across[row, None, :])
+        cv2.copyTo(image, stays.view(np.uint8), target)
+    return out
 
 
 def grid_mask(
@@ -81,11 +90,14 @@ def grid_mask(
 
 def fill_with_noise(images: Images, *, boxes: Floats, starts: NDArray[np.int64]) -> Images:
     """Set each row's boxes to uniform random levels."""
-    inside = rectangles(images.shape[1], images.shape[2], boxes)[..., None]
     words = (windows_at(word_table(), starts, _NOISE_VALUES) >> 8).astype(np.uint8)
-    each = int(np.prod(images.shape[1:]))
-    noise = np.tile(words, (1, -(-each // _NOISE_VALUES)))[:, :each].reshape(images.shape)
-    return np.where(inside, noise, images)
+    corners = np.maximum(np.ceil(boxes), 0).astype(np.int64).tolist()
+    out = images.copy()
+    for image, mine, levels in zip(out, corners, words, strict=True):
+        for x0, y0, x1, y1 in mine:
+            part = image[y0:y1, x0:x1]
+            part[...] = np.resize(levels, part.shape)
+    return out
 
 
 def erase(
