@@ -17,6 +17,7 @@ from udfs.records import MAKER_HEX
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+OPERATION = "row_op"  # the staged rows' column: insert, update or delete; no recipe may have a column of that prefix
 MAX_RANGES = 64  # of ids, in one ON clause
 MAX_BROADCAST_ROWS = 200_000  # of ids and operations, about 20 MB
 
@@ -46,7 +47,7 @@ def compare(
     staged, by_unit = _stage(source, there, touched, partition, staging) if touched else (None, [])
     if not new and not by_unit:
         return None
-    number = {op: sum(row["n"] for row in by_unit if row["op"] == op) for op in ("insert", "update", "delete")}
+    number = {op: sum(row["n"] for row in by_unit if row[OPERATION] == op) for op in ("insert", "update", "delete")}
     return Changes(
         new=new,
         staged=staged if by_unit else None,
@@ -61,7 +62,7 @@ def compare(
 def _stage(
     source: DataFrame, there: DataFrame, touched: list[Unit], partition: str | None, staging: str
 ) -> tuple[DataFrame, list[Any]]:
-    """Write the touched units' differing rows with their operation `op`; returns them, and number and id range by unit and op."""
+    """Write the touched units' differing rows with their operation `row_op`; returns them, and number and id range by unit and op."""
     from pyspark.sql import functions as F
 
     keys = [name for name in (partition, "row_id") if name]
@@ -70,36 +71,43 @@ def _stage(
     has = there.where(within(touched, partition)).where(ranges).select(*keys, F.col("row_hash").alias("_has"))
     wants = source.where(within(touched, partition)).select(*keys, F.col("row_hash").alias("_wants"))
     op = F.when(F.col("_has").isNull(), "insert").when(F.col("_wants").isNull(), "delete").otherwise("update")
-    differing = has.join(wants, keys, "full_outer").where("NOT _has <=> _wants").select(*keys, op.alias("op"))
+    differing = has.join(wants, keys, "full_outer").where("NOT _has <=> _wants").select(*keys, op.alias(OPERATION))
     differing.write.mode("overwrite").parquet(f"{staging}/ids")
     ids = spark.read.schema(differing.schema).parquet(f"{staging}/ids")
     part = F.col(partition) if partition else F.lit("")
-    grouped = ids.groupBy(part.alias("part"), F.substring("row_id", 1, MAKER_HEX), "op")
+    grouped = ids.groupBy(part.alias("part"), F.substring("row_id", 1, MAKER_HEX), OPERATION)
     extent = (F.min("row_id").alias("first"), F.max("row_id").alias("last"))
     by_unit = grouped.agg(F.count("*").alias("n"), *extent).collect()
     if not by_unit:
         return ids, by_unit
     few = sum(row["n"] for row in by_unit) <= MAX_BROADCAST_ROWS
-    kept = ids.where("op != 'delete'")
+    kept = ids.where("row_op != 'delete'")
     whole = source.join(F.broadcast(kept) if few else kept, keys)
-    gone = ids.where("op = 'delete'")
+    gone = ids.where("row_op = 'delete'")
     changes = (
-        whole.unionByName(gone, allowMissingColumns=True) if any(row["op"] == "delete" for row in by_unit) else whole
+        whole.unionByName(gone, allowMissingColumns=True)
+        if any(row[OPERATION] == "delete" for row in by_unit)
+        else whole
     )
     changes.write.mode("overwrite").parquet(f"{staging}/changes")
     return spark.read.schema(changes.schema).parquet(f"{staging}/changes"), by_unit
 
 
-def changed_rows(source: DataFrame, changes: Changes, partition: str | None) -> DataFrame:
-    """The rows to merge with their `op`: new units straight from the source, the others' changes as staged."""
+def changed_rows(source: DataFrame, there: DataFrame, changes: Changes, partition: str | None) -> DataFrame:
+    """The rows to merge with their `row_op`: new units straight from the source, the others' changes as staged.
+
+    Columns that only the table has become null.
+    """
     from pyspark.sql import functions as F
 
     parts = []
     if changes.new:
-        parts.append(source.where(within(changes.new, partition)).withColumn("op", F.lit("insert")))
+        parts.append(source.where(within(changes.new, partition)).withColumn(OPERATION, F.lit("insert")))
     if changes.staged is not None:
-        parts.append(changes.staged.select(*source.columns, "op"))
-    return parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
+        parts.append(changes.staged.select(*source.columns, OPERATION))
+    rows = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
+    gone = [field for field in there.schema if field.name not in source.columns]
+    return rows.select(*[F.lit(None).cast(field.dataType).alias(field.name) for field in gone], *rows.columns)
 
 
 def merge_statement(
@@ -113,11 +121,11 @@ def merge_statement(
     names = [tick(name) for name in columns]
     clauses = []
     if changes.updated:
-        clauses.append(f"WHEN MATCHED AND s.op = 'update' THEN UPDATE SET {', '.join(f't.{n} = s.{n}' for n in names)}")
+        clauses.append(f"WHEN MATCHED AND s.row_op = 'update' THEN UPDATE SET {', '.join(f'{n} = s.{n}' for n in names)}")
     if changes.deleted:
-        clauses.append("WHEN MATCHED AND s.op = 'delete' THEN DELETE")
+        clauses.append("WHEN MATCHED AND s.row_op = 'delete' THEN DELETE")
     if changes.inserted:
-        only = "" if changes.staged is None or not clauses else " AND s.op = 'insert'"
+        only = "" if changes.staged is None or not clauses else " AND s.row_op = 'insert'"
         values = ", ".join(f"s.{name}" for name in names)
         clauses.append(f"WHEN NOT MATCHED{only} THEN INSERT ({', '.join(names)}) VALUES ({values})")
     evolve = "WITH SCHEMA EVOLUTION " if grows else ""

@@ -55,6 +55,13 @@ def check_log(place: str) -> Commit | None:
     return Commit(newest, info)
 
 
+def commits_after(place: str, version: int) -> list[Commit]:
+    """The commits that came after `version` (-1: all that there are), oldest first."""
+    system, path = runs.filesystem(f"{place}/_delta_log")
+    entries, _ = _versions(system, path)
+    return [Commit(each, _entry(place, system, path, each)[0]) for each in sorted(entries) if each > version]
+
+
 def _versions(system: fs.FileSystem, path: str) -> tuple[set[int], int]:
     """The versions that have an entry, and the newest checkpoint's (-1: none)."""
     names = [info.base_name for info in system.get_file_info(fs.FileSelector(path, allow_not_found=True))]

@@ -6,6 +6,7 @@ offline), and what the JVM, Ivy and the workers say goes to a log file instead o
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -82,7 +83,11 @@ def log_path(config: Config) -> str:
 
 
 def _tuned(spark: SparkSession, config: Config) -> SparkSession:
-    """The session with the settings that our merges rely on."""
+    """The session with the settings that our merges rely on, and without a second, raw report of errors on the terminal."""
+    import delta.exceptions  # noqa: F401 - from now on, conflicts arrive as what they are
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name, value in SESSION_CONFS.items():
         spark.conf.set(name, value)
     spark.conf.set("spark.sql.shuffle.partitions", str(config.runtime.spark.shuffle_partitions))

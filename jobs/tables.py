@@ -25,8 +25,8 @@ import pyarrow as pa
 from conf import Config, runs
 from conf.errors import StageError
 from jobs.census import Census, census, census_of
-from jobs.changes import Changes, Sums, changed_rows, compare, merge_statement
-from jobs.deltalog import Commit, check_log, lock
+from jobs.changes import OPERATION, Changes, Sums, changed_rows, compare, merge_statement
+from jobs.deltalog import Commit, check_log, commits_after, lock
 from jobs.failpoints import fail_at
 from jobs.places import exists, is_path, quoted, read, table
 
@@ -182,10 +182,13 @@ def _until_no_conflict(attempt: Callable[[], Merged]) -> Merged:
 
 def is_conflict(error: BaseException) -> bool:
     """Whether another writer's commit came first."""
-    from delta.exceptions import DeltaConcurrentModificationException
+    from delta import exceptions
 
-    codes = ("DELTA_CONCURRENT", "DELTA_PATH_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS", "DELTA_PROTOCOL_CHANGED")
-    return isinstance(error, DeltaConcurrentModificationException) or any(code in str(error) for code in codes)
+    kinds = tuple(
+        getattr(exceptions, name) for name in exceptions.__all__
+    )  # one by one: they have no base of their own
+    codes = ("DELTA_CONCURRENT", "DELTA_PATH_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS")
+    return isinstance(error, kinds) or any(code in str(error) for code in codes)
 
 
 def _merge_once(target: _Target, source: _Source, staging: str, stages: dict[str, str]) -> Merged:
@@ -201,9 +204,8 @@ def _merge_once(target: _Target, source: _Source, staging: str, stages: dict[str
         if changes is None:
             return _merged(newest.version, source, 0, 0, 0, False)
         told = _told(newest.version, target, {**others, **source.sums}, stages)
-        grows = bool(set(source.rows.columns) - set(there.columns))
         numbers = changes.inserted, changes.updated, changes.deleted
-        return _committed(target, source, told, *numbers, lambda *given: _merge(*given, changes, grows))
+        return _committed(target, source, told, *numbers, lambda *given: _merge(*given, there, changes))
 
 
 def _newest(target: _Target) -> Commit | None:
@@ -257,21 +259,32 @@ def _committed(
     deleted: int,
     commit: Callable[[_Target, _Source, str], None],
 ) -> Merged:
-    """Commit, and look the commit up in the log; where its answer is lost, the log alone says whether it landed."""
+    """Commit, then look the commit up in the log: where the answer got lost, the log alone says whether it landed."""
     fail_at(f"before-commit-{target.name}")
     lost: Exception | None = None
     try:
         commit(target, source, told)
         fail_at(f"after-commit-{target.name}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the log says what came of it; raised again if nothing did
         lost = error
-    newest = _newest(target)
-    landed = newest is not None and newest.info.get("userMetadata") == told
-    if newest is not None and landed:
-        return _merged(newest.version, source, inserted, updated, deleted, True)
-    if lost is not None:
-        raise lost
-    raise StageError(f"{target.place}: another writer committed right after this merge: run the same command again.")
+    version = _landed(target, told)
+    if version is None:
+        raise lost or StageError(f"{target.place}: the commit of {target.name} is not in its log. Please report this.")
+    return _merged(version, source, inserted, updated, deleted, True)
+
+
+def _landed(target: _Target, told: str) -> int | None:
+    """The version of our commit, where it is in the log; others may have come after it."""
+    base = json.loads(told)["base"]
+    if is_path(target.config):
+        found = commits_after(target.place, base)
+    else:
+        if not exists(target.spark, target.config, target.name):
+            return None
+        history = target.spark.sql(f"DESCRIBE HISTORY {quoted(target.config, target.name)}")
+        rows = history.where(f"version > {base}").select("version", "userMetadata").collect()
+        found = [Commit(row["version"], {"userMetadata": row["userMetadata"]}) for row in rows]
+    return next((commit.version for commit in found if commit.info.get("userMetadata") == told), None)
 
 
 def _merged(version: int, source: _Source, inserted: int, updated: int, deleted: int, committed: bool) -> Merged:
@@ -296,15 +309,17 @@ def _create(target: _Target, source: _Source, told: str) -> None:
         writer.saveAsTable(target.place)
 
 
-def _merge(target: _Target, source: _Source, told: str, changes: Changes, grows: bool) -> None:
+def _merge(target: _Target, source: _Source, told: str, there: DataFrame, changes: Changes) -> None:
     """One SQL MERGE of the changes."""
     view = f"seedbed_changes_{target.name}"
-    changed_rows(source.rows, changes, target.partition).createOrReplaceTempView(view)
+    rows = changed_rows(source.rows, there, changes, target.partition)
+    rows.createOrReplaceTempView(view)
+    columns = [name for name in rows.columns if name != OPERATION]
+    grows = bool(set(columns) - set(there.columns))
     place = quoted(target.config, target.name)
-    statement = merge_statement(place, view, source.rows.columns, changes, target.partition, grows)
     target.spark.conf.set(METADATA_CONF, told)
     try:
-        target.spark.sql(statement).collect()
+        target.spark.sql(merge_statement(place, view, columns, changes, target.partition, grows)).collect()
     finally:
         target.spark.conf.unset(METADATA_CONF)
         target.spark.catalog.dropTempView(view)
@@ -312,7 +327,7 @@ def _merge(target: _Target, source: _Source, told: str, changes: Changes, grows:
 
 def _staging(config: Config, name: str) -> str:
     """A folder of this process's own for what it stages; what killed processes of this machine left is removed."""
-    home = f"{runs.home(config)}/staged"
+    home = f"{runs.home(config)}/stages/staged"
     if "://" not in home and Path(home).is_dir():
         for left in Path(home).glob(f"{name}-{socket.gethostname()}-*"):
             process = left.name.rpartition("-")[2]
