@@ -202,10 +202,11 @@ def with_occurrences(tasks: list[Reading], staged: DataFrame) -> DataFrame:
     from jobs.spark import map_rows
 
     same = Window.partitionBy("source", "content")
-    narrow = staged.select("source", "content", "row_source")
-    numbered = narrow.withColumn("occurrence", F.row_number().over(same.orderBy("row_source")) - 1).where(
-        "occurrence > 0"
-    )
+    # A Delta table's rows have no order: equal ones are told apart by their labels alone, else it does not matter which is which.
+    unordered = F.col("source").isin([task.source.name for task in tasks if task.source.reader == "delta"])
+    in_order = same.orderBy(F.when(unordered, F.col("label")), "row_source")
+    narrow = staged.select("source", "content", "row_source", "label")
+    numbered = narrow.withColumn("occurrence", F.row_number().over(in_order) - 1).where("occurrence > 0")
     weights = {task.source.name: task.source.weight for task in tasks}
     schema = pa.schema(
         [("source", pa.string()), ("row_source", pa.string()), ("new_id", pa.string()), ("new_in_mix", pa.bool_())]

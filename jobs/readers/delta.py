@@ -32,7 +32,10 @@ def read(task: Reading, batch: pa.RecordBatch) -> Iterator[Record]:
 
 
 def frame(spark: SparkSession, task: Reading) -> DataFrame:
-    """The table's columns that are read, and each row's place (file and row within it). Raises RecipeError."""
+    """The table's columns that are read, and each row's place: its file and a number. Raises RecipeError.
+
+    A table's rows have no order of their own, so a number may change when files are compacted; nothing hangs on it.
+    """
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import to_arrow_schema
@@ -44,5 +47,5 @@ def frame(spark: SparkSession, task: Reading) -> DataFrame:
         raise task.error(f"{uri} cannot be read as a Delta table: {str(error).splitlines()[0][:300]}") from error
     schema = to_arrow_schema(table.schema)
     check_schema(task, schema, uri)
-    place = F.concat_ws(":", F.col("_metadata.file_name"), F.col("_metadata.row_index").cast("string"))
+    place = F.format_string("%s:%d", "_metadata.file_name", F.monotonically_increasing_id())
     return table.select(*columns_of(task, schema), place.alias(POSITION))
