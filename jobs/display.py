@@ -21,9 +21,8 @@ from jobs.terminal import in_words
 SAY_EVERY_S = 10.0  # where there is no terminal, a stage says this often how far it is
 MIN_TOLD_S = 0.3  # a pace measured over less is noise
 NOTE_WIDTH = 60
-DETAILS = frozenset(
-    {"splits", "per_label", "sources", "by", "by_origin", "by_split", "by_generator", "attempt"}
-)  # told elsewhere
+# Counts of counts, and what only the report tells.
+DETAILS = frozenset({"splits", "per_label", "sources", "by", "by_origin", "by_split", "attempt", "of"})
 
 
 class Event(Protocol):

@@ -34,7 +34,12 @@ PER_STRIP = (8, 6, 4, 2, 1)  # pictures a strip, fewer where the page would be t
 SHOWN_REASONS = 12
 SHOWN_GRIDS = 5
 PAIRS_CLOSEST, PAIRS_PER_MAKER = 8, 1
-SHORT_ARMS = {"augmented": "+ augmented", "all": "+ generated", "synthetic": "generated alone"}
+SHORT_ARMS = {
+    "labelled": "+ labelled",
+    "augmented": "+ augmented",
+    "all": "+ generated",
+    "synthetic": "generated alone",
+}
 
 
 def run(engine: None, config: Config) -> StageResult:

@@ -11,8 +11,14 @@ from conf import Config, runs
 from conf.runs import Done
 from jobs.display import total
 
-ARMS = {"augmented": "real + augmented", "all": "real + augmented + generated", "synthetic": "generated alone"}
-MEASURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
+ARMS = {
+    "labelled": "real + labelled by judges",
+    "augmented": "real + augmented",
+    "all": "real + augmented + generated",
+    "synthetic": "generated alone",
+}
+MEASURES = ("frechet", "kernel", "precision", "recall", "density", "coverage", "spread")
+ROWS_ARE_OUT = ("ingest", "merge")  # stages whose count `rows` is what came out of them
 
 
 def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
@@ -23,7 +29,8 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
     return {
         "recipe": config.recipe.name,
         "headline": headline(config, told),
-        "verdict": verdict(told, gains),
+        "headlines": [each.get("text", "") for each in (told.get("headlines") or {}).values()],
+        "verdict": verdict(gains, grown_arm(config, gains)),
         "stages": [stage_row(each) for each in dones.values()],
         "balanced": all(row["adds_up"] is not False for row in map(stage_row, dones.values())),
         "seconds": round(sum(each.seconds for each in dones.values()), 1),
@@ -95,10 +102,15 @@ def in_words(low: float, high: float) -> str:
     return "worse" if high < 0 else "no difference that could be measured"
 
 
-def verdict(told: Mapping[str, Any], gains: list[dict[str, Any]]) -> dict[str, str]:
-    """One plain sentence on what the made rows do: `kind` is good, none, mixed or bad."""
-    made = [row for row in gains if row["arm"] in ("all", "augmented") and row["interval"]]
-    best = [row for row in made if row["arm"] == "all"] or made
+def grown_arm(config: Config, gains: list[dict[str, Any]]) -> str:
+    """The arm that is the published dataset; "" where nothing was added."""
+    wanted = ("synthetic",) if config.recipe.publish == "synthetic_only" else ("all", "augmented", "labelled")
+    return next((arm for arm in wanted if any(row["arm"] == arm for row in gains)), "")
+
+
+def verdict(gains: list[dict[str, Any]], arm: str) -> dict[str, str]:
+    """One plain sentence on what the rows of `arm` do: `kind` is good, none, mixed or bad."""
+    best = [row for row in gains if row["arm"] == arm and row["interval"]]
     if not best:
         return {"kind": "none", "text": "Nothing was added, or nothing could be measured: there is no gain to report."}
     better = [row["judge"] for row in best if row["words"] == "better"]
@@ -167,9 +179,7 @@ def stage_row(done: Done) -> dict[str, Any]:
         "seconds": done.seconds,
         "in": total(counts.get("in")),
         "planned": total(counts.get("planned")),
-        "out": next(
-            (total(counts[name]) for name in ("kept", "accepted", "staged", "rows", "labelled") if name in counts), None
-        ),
+        "out": _out(done.stage, counts),
         "refused": {reason: total(count) or 0 for reason, count in refused.items()},
         "merged": total(counts.get("merged")) or 0,
         "left_out": total(counts.get("left_out")) or 0,
@@ -186,6 +196,12 @@ def stage_row(done: Done) -> dict[str, Any]:
     elif row["planned"] is not None and row["out"] is not None:
         row["adds_up"] = row["planned"] == row["out"]
     return row
+
+
+def _out(stage: str, counts: Mapping[str, Any]) -> int | None:
+    """How many rows a stage passed on or made."""
+    names = ("kept", "accepted", "staged", *(["rows"] if stage in ROWS_ARE_OUT else []))
+    return next((total(counts[name]) for name in names if name in counts), None)
 
 
 def _summed(sources: Mapping[str, Any]) -> dict[str, Any]:

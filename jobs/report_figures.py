@@ -20,12 +20,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 REAL, AUGMENTED, SYNTHETIC, ALL = "#3d9a6a", "#d9962e", "#5b87e8", "#8a63c9"
-COLOURS = {"real": REAL, "augmented": AUGMENTED, "synthetic": SYNTHETIC, "all": ALL}
+COLOURS = {"labelled": "#4aa8b8", "real": REAL, "augmented": AUGMENTED, "synthetic": SYNTHETIC, "all": ALL}
 LINES = [SYNTHETIC, AUGMENTED, REAL, ALL, "#c95f7b", "#4aa8b8"]
 INK = "#010203"  # stands for the page's text colour, and is replaced by it
 WIDTH_IN = 4.4
 THUMB_PX = 64
 GAP_PX = 1
+LEAST_CUT_SHOWN = 120  # per cent
 JPEG_ABOVE_PX = 40
 
 _STYLE: Any = {
@@ -73,7 +74,7 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
         figure, axes = _figure(0.9 + 0.55 * len(judges))
         for number, arm in enumerate(arms):
             some = [
-                (judges.index(judge) + 0.22 * (number - 1), cut, low, high)
+                (judges.index(judge) + 0.2 * (number - (len(arms) - 1) / 2), cut, low, high)
                 for judge, a, cut, low, high in gains
                 if a == arm
             ]
@@ -86,6 +87,8 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(judges)), judges)
         axes.set_ylim(len(judges) - 0.5, -0.5)
+        low, high = axes.get_xlim()
+        axes.set_xlim(max(low, -LEAST_CUT_SHOWN), high)  # an interval from hardly any errors runs to minus thousands
         axes.set_xlabel("cut of the error, % (below 0: harm)")
         axes.grid(axis="x")
         _legend_above(axes)

@@ -140,7 +140,7 @@ def gains(*intervals: tuple[float, float]) -> list[dict[str, Any]]:
 )
 def test_the_verdict_is_what_the_intervals_say(intervals: list[tuple[float, float]], kind: str, said: str) -> None:
     """An interval that holds zero is no gain, and the page says so plainly."""
-    told = verdict({}, gains(*intervals))
+    told = verdict(gains(*intervals), "all")
     assert told["kind"] == kind and said in told["text"]
 
 
