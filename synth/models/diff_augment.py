@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 
 SHIFT_FRACTION = 0.125  # of height and width, at most
+CUTOUT_FRACTION = 0.3  # of height and width
 
 
-def augmented(image: Tensor, cutout_fraction: float) -> Tensor:
-    """Change each row (N, C, H, W) at random."""
-    if image.shape[1] == 3:
-        image = coloured(image)
-    return cut_out(shifted(image), cutout_fraction)
+def augmented(image: Tensor, chance: float) -> Tensor:
+    """Change each row (N, C, H, W) at random with this chance, and else leave it."""
+    if chance <= 0:
+        return image
+    changed = cut_out(shifted(coloured(image) if image.shape[1] == 3 else image))
+    chosen = torch.rand(len(image), 1, 1, 1) < chance
+    return torch.where(chosen.to(image.device), changed, image)
 
 
 def shifted(image: Tensor) -> Tensor:
@@ -34,7 +37,7 @@ def _moved(count: int, size: int) -> Tensor:
     return (taken[:, :, None] == torch.arange(size)).float()
 
 
-def cut_out(image: Tensor, fraction: float) -> Tensor:
+def cut_out(image: Tensor, fraction: float = CUTOUT_FRACTION) -> Tensor:
     """Set a rectangle of that share of height and width to zero (mid grey); it may reach over the edge."""
     down, right = (_outside(len(image), size, fraction) for size in image.shape[2:])
     keep = (down[:, :, None] | right[:, None, :])[:, None]

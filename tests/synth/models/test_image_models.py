@@ -200,8 +200,10 @@ def test_augmentation_shifts_cuts_and_leaves_gradients() -> None:
     cut = (cut_out(torch.ones(256, 1, 16, 16), 0.5) == 0).float().mean((1, 2, 3))
     assert cut.max() == pytest.approx(0.25, abs=0.02) and cut.min() > 0.05
     image = torch.rand(8, 3, 16, 16, requires_grad=True)
-    augmented(image, 0.3).sum().backward()
+    augmented(image, 1.0).sum().backward()
     assert image.grad.abs().sum() > 0
+    kept = (augmented(image, 0.5) == image).flatten(1).all(1)
+    assert augmented(image, 0.0) is image and 0 < kept.sum() < 8
 
 
 def test_the_reconstruction_is_close_once_trained_and_the_latent_is_fitted_per_label() -> None:
