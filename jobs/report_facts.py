@@ -95,6 +95,21 @@ def _gain_row(judge: str, arm: str, scored: Any, real: Any, gain: Any) -> dict[s
     return row
 
 
+def judged_line(told_facts: dict[str, Any], judge: str | None) -> dict[str, Any] | None:
+    """The line of the gain table for the whole grown set, by the headline's judge or the first one."""
+    lines = [row for row in told_facts["gain"] if row["cut"] is not None and row["arm"] != "synthetic"]
+    return next(
+        (
+            row
+            for wanted in (judge, None)
+            for arm in ("all", "augmented")
+            for row in lines
+            if row["arm"] == arm and wanted in (None, row["judge"])
+        ),
+        None,
+    )
+
+
 def in_words(low: float, high: float) -> str:
     """What an interval of the error's cut says."""
     if low > 0:

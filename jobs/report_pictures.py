@@ -1,0 +1,206 @@
+"""What the report shows: charts, rows side by side, neighbours, refusals, lineage, and each generator's training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pyarrow import fs
+
+from conf import Config, runs
+from conf.runs import Done
+from jobs import report_figures as figures
+from jobs import report_rows as rows
+from jobs.report_facts import judged_line
+from udfs.records import ORIGINS
+
+SHOWN_CLASSES = 20
+SHOWN_REASONS = 12
+SHOWN_GRIDS = 5
+SHOWN_CHARTS = 4
+PAIRS_CLOSEST, PAIRS_PER_CLASS = 8, 1
+LINEAGE = (("augmented", 2), ("synthetic", 2), ("real", 1))
+SHORT_ARMS = {
+    "labelled": "+ labelled",
+    "augmented": "+ augmented",
+    "all": "+ generated",
+    "synthetic": "generated alone",
+}
+
+
+def train_counts(config: Config, dones: Mapping[str, Done]) -> dict[str, dict[str, int]]:
+    """Train rows by origin and label: the real ones, and those that the gate accepted."""
+    found = rows.counts(f"{_real(dones)}/rows/row_split=train")
+    if "gate" in dones:
+        found |= rows.counts(f"{dones['gate'].folder}/accepted")
+    return found
+
+
+def _real(dones: Mapping[str, Done]) -> str:
+    return (dones["label"] if "label" in dones else dones["clean"]).folder
+
+
+def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> dict[str, Any]:
+    """The page's charts by name; None where there is nothing to draw."""
+    gains = [
+        (row["judge"], row["arm"], row["cut"], *row["interval"]) for row in told_facts["gain"] if row["cut"] is not None
+    ]
+    headline = told_facts["headline"]
+    judge = (
+        headline.get("judge") if headline.get("judge") in told_facts["curve"] else next(iter(told_facts["curve"]), None)
+    )
+    found = told_facts["curve"].get(judge)
+    best = judged_line(told_facts, judge)
+    grown = best["error"] if best and best["judge"] == judge else None
+    counts = train_counts(config, dones)
+    return {
+        "gain": figures.forest(gains, SHORT_ARMS) if gains else None,
+        "curve": figures.curve(found["rows"], found["error"], grown, headline) if found and found["rows"] else None,
+        "curve_judge": judge,
+        "classes": figures.class_counts(counts, _most_changed(config.recipe.labels, counts)),
+    }
+
+
+def _most_changed(labels: list[str], counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The labels to show: all where they are few, else those with the fewest real rows, in their own order."""
+    if len(labels) <= SHOWN_CLASSES:
+        return labels
+    rare = set(sorted(labels, key=lambda label: counts.get("real", {}).get(label, 0))[:SHOWN_CLASSES])
+    return [label for label in labels if label in rare]
+
+
+def pictures(config: Config, dones: Mapping[str, Done], per_strip: int) -> dict[str, Any]:
+    """Rows to look at: by class and origin, beside their nearest real ones, refused ones, and where a few come from."""
+    train = f"{_real(dones)}/rows/row_split=train"
+    accepted = f"{dones['gate'].folder}/accepted" if "gate" in dones else ""
+    shown = rows.chosen(train, per_strip) + (rows.chosen(accepted, per_strip) if accepted else [])
+    return {
+        "classes": _by_class(config, shown),
+        "unshown_classes": max(0, len(config.recipe.labels) - SHOWN_CLASSES),
+        "pairs": _pairs(dones, accepted, train, shown) if accepted else [],
+        "refused": _refused(dones, per_strip),
+        "lineage": _lineage(shown, train, accepted),
+    }
+
+
+def _by_class(config: Config, shown: list[rows.Shown]) -> list[dict[str, Any]]:
+    by_label = rows.grouped(shown, "label")
+    found = []
+    for label in config.recipe.labels[:SHOWN_CLASSES]:
+        origins = rows.grouped(by_label.get(label, []), "origin")
+        strips = [
+            (origin, len(origins.get(origin, [])), figures.picture([row.image for row in origins.get(origin, [])]))
+            for origin in ORIGINS
+        ]
+        found.append({"label": label, "strips": strips})
+    return found
+
+
+def _pairs(dones: Mapping[str, Done], accepted: str, train: str, shown: list[rows.Shown]) -> list[dict[str, Any]]:
+    """Generated rows beside their nearest train row: the nearest of all, then one of each class."""
+    verdicts = f"{dones['score'].folder}/verdicts"
+    nearest = rows.by_id([accepted], rows.closest(verdicts, accepted, PAIRS_CLOSEST))
+    generated = rows.grouped([row for row in shown if row.origin == "synthetic"], "label")
+    usual = [
+        row
+        for made in generated.values()
+        for row in made[:PAIRS_PER_CLASS]
+        if row.id not in {near.id for near in nearest}
+    ]
+    found = []
+    for kind, some in (("nearest of all", nearest), ("as they come", usual[:PAIRS_CLOSEST])):
+        pairs = rows.neighbours(verdicts, some, train)
+        found.append(
+            (
+                kind,
+                [
+                    {
+                        "made": figures.picture([p.row.image]),
+                        "real": figures.picture([p.nearest.image]),
+                        "ratio": p.ratio,
+                        "label": p.row.label,
+                        "id": p.row.id,
+                    }
+                    for p in pairs
+                ],
+            )
+        )
+    return [{"kind": kind, "pairs": pairs} for kind, pairs in found if pairs]
+
+
+def _refused(dones: Mapping[str, Done], per_strip: int) -> list[dict[str, Any]]:
+    """Some refused rows of each stage and reason."""
+    found = []
+    for key, done in dones.items():
+        some = rows.chosen(f"{done.folder}/refused", per_strip, ("row_reason",))
+        for reason, refused in sorted(rows.grouped(some, "reason").items()):
+            strip = figures.picture([row.image for row in refused])
+            found.append({"stage": key, "reason": reason, "count": len(refused), "strip": strip})
+    return found[:SHOWN_REASONS]
+
+
+def _lineage(shown: list[rows.Shown], train: str, accepted: str) -> list[dict[str, Any]]:
+    """A few rows and what they were made from."""
+    origins = rows.grouped(shown, "origin")
+    some = [
+        row
+        for origin, count in (("augmented", 2), ("synthetic", 2), ("real", 1))
+        for row in origins.get(origin, [])[:: max(1, len(origins.get(origin, [])) // count)][:count]
+    ]
+    parents = {
+        row.id: row
+        for row in rows.by_id(
+            [train, accepted] if accepted else [train], sorted({p for row in some for p in row.parents})
+        )
+    }
+    return [
+        {
+            "row": row,
+            "picture": figures.picture([row.image]),
+            "parents": [(p, figures.picture([parents[p].image]) if p in parents else "") for p in row.parents],
+        }
+        for row in some
+    ]
+
+
+def generator(config: Config, dones: Mapping[str, Done], name: str) -> dict[str, Any]:
+    """One generator's training: its curves, its grids of samples by step, and what it noted."""
+    done = dones[f"train.{name}"]
+    history = runs.read_json(done.folder, "history.json") or []
+    series = curves(history)
+    return {
+        "name": name,
+        "done": done,
+        "charts": [figures.lines(some, "step", title) for title, some in series.items() if some],
+        "grids": _grids(done.folder),
+        "gate": dones["gate"].counts.get("by", {}).get(f"sample.{name}") if "gate" in dones else None,
+    }
+
+
+def curves(history: list[dict[str, Any]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """A training's numbers by step: losses in one chart, everything else in a chart of its own scale."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for entry in history:
+        for name, value in entry.items():
+            if name in ("step", "attempt") or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            chart = "loss" if "loss" in name else name.rpartition(".")[2].replace("_", " ")
+            found.setdefault(chart, {}).setdefault(name, []).append((float(entry.get("step", 0)), float(value)))
+    return dict(list(found.items())[:4])
+
+
+def _grids(folder: str) -> list[tuple[str, str]]:
+    """Sample grids by step: the first, the last and some between."""
+    system, path = runs.filesystem(folder)
+    infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    names = sorted(
+        (int(matched[1]), info.path) for info in infos if (matched := re.fullmatch(r"grid-(\d+)\.png", info.base_name))
+    )
+    if len(names) > SHOWN_GRIDS:
+        names = [names[round(i * (len(names) - 1) / (SHOWN_GRIDS - 1))] for i in range(SHOWN_GRIDS)]
+    found = []
+    for step, grid in names:
+        with system.open_input_stream(grid) as stream:
+            found.append((f"{step:,}", figures.sheet(stream.read())))
+    return [(step, uri) for step, uri in found if uri]
