@@ -1,8 +1,8 @@
 """Rows given their split in Spark: groups, assignments that are kept, and the pairs that no split may part.
 
-What `splits.py` decides for a label's units is carried here to rows. A row has the split that its source gives; or the one that it has had;
-or that of its group; or a fresh one. Near copies that end on two sides (train, val, test) although no star holds both are not left so:
-the later of the two is refused.
+What `splits.py` decides for a label's units is carried here to rows. A row has the split that its source gives; or
+the one that it has had; or that of its group; or a fresh one. Near copies that end on two sides (train, val, test)
+although no star holds both are not left so: the later of the two is refused.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ _WRITTEN = "_SUCCESS"  # Spark writes it last
 
 
 def home_of_assignments(config: Config) -> str:
-    """The folder of the kept assignments. It hangs on what decides a split and nothing else: editing `split` assigns anew."""
+    """The folder of the kept assignments, which hangs on what decides a split: editing `split` assigns anew."""
     said = [config.recipe.split.model_dump(mode="json"), config.recipe.seed, sorted(config.recipe.labels)]
     return f"{runs.home(config)}/stages/splits/{runs.digest_of(said)}"
 
 
 def known_splits(spark: SparkSession, config: Config, place: Place) -> DataFrame | None:
-    """(row_id, known) of every row that was assigned before. A stage's own assignments do not count, so that a rerun finds the same."""
+    """(row_id, known) of every row that was assigned before.
+
+    A stage's own assignments do not count, so that a rerun finds the same.
+    """
     folder = home_of_assignments(config)
     system, path = runs.filesystem(folder)
     names = [info.base_name for info in system.get_file_info(fs.FileSelector(path, allow_not_found=True))]
@@ -53,7 +56,10 @@ def record(config: Config, place: Place, decided: DataFrame) -> None:
 
 
 def with_units(marked: DataFrame, hubs: DataFrame | None, by_group: bool) -> DataFrame:
-    """Rows with `hub` (of their star, if any) and `unit`: the group key where the split goes by groups, else the star, else the row."""
+    """Rows with `hub` (of their star, if any) and `unit`: what is assigned together.
+
+    That is the group key where the split goes by groups, else the star, else the row.
+    """
     from pyspark.sql import functions as F
 
     joined = marked.withColumn("hub", F.lit(None).cast("string")) if hubs is None else marked.join(hubs, "node", "left")
@@ -92,7 +98,10 @@ def decide(spark: SparkSession, config: Config, place: Place, rows: DataFrame) -
 
 
 def _with_unit_facts(rows: DataFrame, seed: int) -> DataFrame:
-    """What a unit knows of itself: `fixed` (the split it has, or null), `parted` (it has two), size, hash, label, and its leading row."""
+    """Rows with what their unit knows of itself.
+
+    That is `fixed` (the split it has, or null), `parted` (it has two), size, hash, label, and its leading row.
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -179,7 +188,10 @@ def row_id_or_group(unit: Column) -> Column:
 
 
 def refuse_bridges(decided: DataFrame, pairs: DataFrame) -> DataFrame:
-    """Rows whose near copy comes earlier and lies on another side are refused: as copies of given test or val rows, or as bridges."""
+    """Rows whose near copy comes earlier and lies on another side are refused.
+
+    They are refused as copies of given test or val rows, or as bridges.
+    """
     from pyspark.sql import functions as F
 
     side = F.when(F.col("row_split").isin("val", "test"), F.col("row_split")).otherwise("train")
@@ -205,7 +217,7 @@ def refuse_bridges(decided: DataFrame, pairs: DataFrame) -> DataFrame:
 
 
 def refuse_copies_apart(decided: DataFrame) -> DataFrame:
-    """Exact copies that are kept, and that groups of their own put on another side than the one that stands for them, are refused."""
+    """Exact copies that are kept, but that groups of their own put on two sides, are refused."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 

@@ -1,8 +1,9 @@
 """Clean: decode, refuse, merge copies, split, refuse outliers.
 
-In this order: decode and stateless rules; copies and groups; split; measures of train rows; rules that need them. Each pass reads what the
-one before laid down. All but the first and the last work on marks of some hundred bytes a row, not on images. Outliers are refused
-among train rows only; elsewhere they are flagged, so that the yardstick stays whole.
+In this order: decode and stateless rules; copies and groups; split; measures of train rows; rules that need them.
+Each pass reads what the one before laid down. All but the first and the last work on marks of some hundred bytes a
+row, not on images. Outliers are refused among train rows only; elsewhere they are flagged, so that the yardstick
+stays whole.
 """
 
 from __future__ import annotations
@@ -71,7 +72,10 @@ def _decoded(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
 def _judged(
     spark: SparkSession, config: Config, place: Place, decoded: DataFrame, bar: Bar
 ) -> tuple[DataFrame, list[str]]:
-    """What becomes of each row: row_id, fate, reason, detail, split, group, and whether it is far from its class; and notes."""
+    """What becomes of each row: row_id, fate, reason, detail, split, group, and whether it is far from its class.
+
+    And notes.
+    """
     from pyspark.sql import functions as F
 
     clean = config.recipe.clean
@@ -93,7 +97,8 @@ def _judged(
     notes = []
     if near is not None and near.cut_blocks:
         notes.append(
-            f"{near.cut_blocks} blocks of look-alikes were too large to compare whole; near copies in them may stand apart"
+            f"{near.cut_blocks} blocks of look-alikes were too large to compare whole;"
+            " near copies in them may stand apart"
         )
     return _with_outliers(config, decided, decoded, bar), notes
 
@@ -150,7 +155,10 @@ def _with_outliers(config: Config, decided: DataFrame, decoded: DataFrame, bar: 
 
 
 def _whole(decoded: DataFrame, judged: DataFrame) -> DataFrame:
-    """Rows with their verdicts. Hidden labels are taken away, and the images of rows that are neither kept nor refused."""
+    """Rows with their verdicts.
+
+    Hidden labels are taken away, and the images of rows that are neither kept nor refused.
+    """
     from pyspark.sql import functions as F
 
     told = judged.select("row_id", "fate", "row_split", "row_group", "row_reason", "row_detail", "is_outlier")
@@ -176,14 +184,15 @@ def _check(config: Config, counts: dict[str, Any], arrived: int) -> None:
     came_out = counts["kept"] + sum(counts["refused"].values()) + counts["merged"] + counts["left_out"]
     if not arrived == counts["in"] == came_out:
         raise StageError(
-            f"clean lost count: {arrived:,} rows came in, {came_out:,} of {counts['in']:,} have a verdict. Please report this."
+            f"clean lost count: {arrived:,} rows came in, {came_out:,} of {counts['in']:,} have a verdict."
+            " Please report this."
         )
     train = counts["splits"].get("train", {})
     without = [label for label in config.recipe.labels if not train.get(label)]
     if without:
         raise StageError(
-            f"{config.origin}: no train row of class {without[0]!r} is left of {arrived:,} rows; refused were {counts['refused']}."
-            " Add rows of it, loosen clean, or take it out of labels."
+            f"{config.origin}: no train row of class {without[0]!r} is left of {arrived:,} rows;"
+            f" refused were {counts['refused']}. Add rows of it, loosen clean, or take it out of labels."
         )
 
 

@@ -1,7 +1,9 @@
-"""The first pass of clean over a row: decode it, bring it into the declared form, apply the stateless rules, take its marks.
+"""The first pass of clean over a row: decode it, bring it into the declared form, apply the stateless rules, take its
+marks.
 
-The marks are what later passes compare instead of images: a hash of the decoded pixels (exact copies), a perceptual hash (near ones), and
-a thumbnail of at most 16x16 (the content of a near copy, and the distance from its class). They keep those passes narrow.
+The marks are what later passes compare instead of images: a hash of the decoded pixels (exact copies), a perceptual
+hash (near ones), and a thumbnail of at most 16x16 (the content of a near copy, and the distance from its class). They
+keep those passes narrow.
 """
 
 from __future__ import annotations

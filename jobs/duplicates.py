@@ -1,9 +1,10 @@
 """Copies: exact ones by a hash of the pixels, near ones by a perceptual hash and a check of the content.
 
-Near copies are found without comparing all pairs. Two 64-bit hashes that differ in at most d bits agree wholly in at least one of d + 1
-bands (pigeonhole), so only rows that share a band's value are compared; a pair that shares several is reported in the first alone.
-Groups are stars around one row, never chains: rows are taken in a fixed order, and each that is not yet in a star becomes the hub of its
-near copies. What this gives up: a block of more than MAX_BLOCK rows of one band value is cut by the next band too, which may miss pairs.
+Near copies are found without comparing all pairs. Two 64-bit hashes that differ in at most d bits agree wholly in at
+least one of d + 1 bands (pigeonhole), so only rows that share a band's value are compared; a pair that shares several
+is reported in the first alone. Groups are stars around one row, never chains: rows are taken in a fixed order, and
+each that is not yet in a star becomes the hub of its near copies. What this gives up: a block of more than MAX_BLOCK
+rows of one band value is cut by the next band too, which may miss pairs.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ _SEPARATOR = ":"
 def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> DataFrame:
     """Facts with `rank`, `node`, `is_node` and, where already known, `fate`, `row_reason` and `row_detail`.
 
-    `rank` is 0 for given test rows, 1 for given val rows, 2 for all others. Rows of equal pixels and rank are copies; `node` names the one
-    that stands for them. A copy of a given test or val row is refused, and so are copies whose labels conflict: nobody knows which is right.
+    `rank` is 0 for given test rows, 1 for given val rows, 2 for all others. Rows of equal pixels and rank are copies;
+    `node` names the one that stands for them. A copy of a given test or val row is refused, and so are copies whose
+    labels conflict: nobody knows which is right.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -100,7 +102,9 @@ def row_id_of(node: Column) -> Column:
 
 
 def near_pairs(nodes: DataFrame, max_distance_bits: int, shape: tuple[int, int, int]) -> DataFrame:
-    """Pairs (first < second) of nodes with close hashes and the same content; a null `second` notes a block that was cut.
+    """Pairs (first < second) of nodes with close hashes and the same content.
+
+    A null `second` notes a block that was cut.
 
     `nodes` has node, look (the hash) and thumb (of `shape`).
     """
@@ -198,7 +202,10 @@ def _bounded(looks: NDArray[np.uint64], band: np.uint64, bits: int) -> Iterator[
 def close_pairs(
     looks: NDArray[np.uint64], thumbs: NDArray[np.uint8], band: np.uint64, bits: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of a block and their distances: hashes within `bits`, `band` the first band in which they agree, the same content."""
+    """Pairs of a block and their distances.
+
+    Hashes within `bits`, `band` the first band in which they agree, the same content.
+    """
     bands = hash_bands(looks, bits)
     firsts, seconds, distances = [], [], []
     for start in range(0, len(looks), _CHUNK):
@@ -221,7 +228,9 @@ def close_pairs(
 
 @dataclass(frozen=True)
 class Near:
-    """Pairs of near copies (first, second), the stars made of them (node, hub), and blocks that were too large to compare whole."""
+    """Pairs of near copies (first, second), the stars made of them (node, hub), and blocks that were too large to
+    compare whole.
+    """
 
     pairs: DataFrame
     hubs: DataFrame
@@ -262,7 +271,10 @@ def merge_near(marked: DataFrame, hubs: DataFrame) -> DataFrame:
 
 
 def stars(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """node -> hub: nodes in their order; each that is in no star yet becomes the hub of its neighbours that are in none."""
+    """node -> hub: nodes in their order.
+
+    Each that is in no star yet becomes the hub of its neighbours that are in none.
+    """
     neighbours: dict[str, list[str]] = defaultdict(list)
     for first, second in pairs:
         neighbours[first].append(second)
@@ -277,10 +289,12 @@ def stars(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def stars_in_rounds(spark: SparkSession, pairs: DataFrame, folder: str) -> DataFrame:
-    """The same stars, made on the workers: in each round every node that comes before all its undecided neighbours becomes a hub.
+    """The same stars, made on the workers.
 
-    That gives the hubs of the one-by-one order (Blelloch, Fineman, Shun 2012, "Greedy sequential maximal independent set and matching are
-    parallel on average"), in about log n rounds as the order is random.
+    In each round every node that comes before all its undecided neighbours becomes a hub.
+
+    That gives the hubs of the one-by-one order (Blelloch, Fineman, Shun 2012, "Greedy sequential maximal independent
+    set and matching are parallel on average"), in about log n rounds as the order is random.
     """
     from pyspark.sql import functions as F
 
@@ -291,11 +305,17 @@ def stars_in_rounds(spark: SparkSession, pairs: DataFrame, folder: str) -> DataF
     claimed: list[DataFrame] = []
     while not live.isEmpty():
         lowest = live.groupBy("node").agg(F.min("other").alias("other"))
-        hubs = lay_down(spark, lowest.where("node < other").select(F.col("node").alias("hub")), folder, f"near/hubs-{turn}")
-        taken = live.join(hubs, live["other"] == hubs["hub"], "left_semi").select(F.col("node").alias("gone")).distinct()
+        hubs = lay_down(
+            spark, lowest.where("node < other").select(F.col("node").alias("hub")), folder, f"near/hubs-{turn}"
+        )
+        taken = (
+            live.join(hubs, live["other"] == hubs["hub"], "left_semi").select(F.col("node").alias("gone")).distinct()
+        )
         claimed.append(lay_down(spark, taken, folder, f"near/claimed-{turn}"))
         gone = claimed[-1].union(hubs)
-        rest = live.join(gone, live["node"] == gone["gone"], "left_anti").join(gone, F.col("other") == gone["gone"], "left_anti")
+        rest = live.join(gone, live["node"] == gone["gone"], "left_anti").join(
+            gone, F.col("other") == gone["gone"], "left_anti"
+        )
         live = lay_down(spark, rest, folder, f"near/live-{turn}")
         turn += 1
     members = reduce(lambda one, two: one.union(two), claimed)

@@ -1,7 +1,8 @@
 """Ingest: the table `raw` in step with the sources: new, changed and removed records, corrected labels.
 
-Files are listed on the driver and read by the workers. A record's id is hashed from its source and its bytes, so a line that is
-appended, a file that is renamed or a label that is corrected touches no other row. What cannot be read goes to quarantine.
+Files are listed on the driver and read by the workers. A record's id is hashed from its source and its bytes, so a
+line that is appended, a file that is renamed or a label that is corrected touches no other row. What cannot be read
+goes to quarantine.
 """
 
 from __future__ import annotations
@@ -202,7 +203,7 @@ def with_occurrences(tasks: list[Reading], staged: DataFrame) -> DataFrame:
     from jobs.spark import map_rows
 
     same = Window.partitionBy("source", "content")
-    # A Delta table's rows have no order: equal ones are told apart by their labels alone, else it does not matter which is which.
+    # A Delta table's rows have no order: equal ones are told apart by their labels alone.
     unordered = F.col("source").isin([task.source.name for task in tasks if task.source.reader == "delta"])
     in_order = same.orderBy(F.when(unordered, F.col("label")), "row_source")
     narrow = staged.select("source", "content", "row_source", "label")

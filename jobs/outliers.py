@@ -1,7 +1,8 @@
 """Outliers: rows far from their class, by the robust z-score of their distance from it, measured on train rows.
 
-The measures are those of `udfs/image/features.py`. They are taken on the train rows of lowest hash, at most MAX_MEASURED of them, so that
-what the driver holds is bounded and the same however rows are partitioned; then every row is scored where it is.
+The measures are those of `udfs/image/features.py`. They are taken on the train rows of lowest hash, at most
+MAX_MEASURED of them, so that what the driver holds is bounded and the same however rows are partitioned; then every
+row is scored where it is.
 """
 
 from __future__ import annotations

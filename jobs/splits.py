@@ -1,9 +1,10 @@
 """Who is train, val, test or reserve: once and for good, groups and near copies together.
 
-The unit that is assigned is a group: rows of one group key, or of one star of near copies, or a single row. Counts and shares are filled
-by the units of lowest hash, label by label where the split is stratified. Assignments are kept beside the stage's work, so that later
-rows join their group's split or fill what is left; a row that belongs to two splits at once is refused as `bridges_splits`.
-One label's units are put in order by one worker, at some hundred bytes each: that bounds a label to some ten million rows a worker.
+The unit that is assigned is a group: rows of one group key, or of one star of near copies, or a single row. Counts
+and shares are filled by the units of lowest hash, label by label where the split is stratified. Assignments are kept
+beside the stage's work, so that later rows join their group's split or fill what is left; a row that belongs to two
+splits at once is refused as `bridges_splits`. One label's units are put in order by one worker, at some hundred bytes
+each: that bounds a label to some ten million rows a worker.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def targets(split: Split, total: int) -> list[Target]:
     if sum(counts.values()) + sum(wanted.values()) > total:
         asked = ", ".join(f"{name} {amounts[name]}" for name in (*counts, *shares))
         raise StageError(
-            f"split asks for {sum(counts.values()) + sum(wanted.values()):,} rows ({asked}) and {total:,} are there once the rows are cleaned:"
-            " lower the counts, or add data."
+            f"split asks for {sum(counts.values()) + sum(wanted.values()):,} rows ({asked}) and {total:,} are there"
+            " once the rows are cleaned: lower the counts, or add data."
         )
     return [Target(name, {**counts, **wanted}[name]) for name in FILLED if name in counts or name in wanted]
 
@@ -55,7 +56,9 @@ def targets(split: Split, total: int) -> list[Target]:
 def apportion(
     rows: int, weights: Mapping[str, float], most: Mapping[str, int] | None = None, least: int = 0
 ) -> dict[str, int]:
-    """Whole shares of `rows` in proportion to `weights` by largest remainder, each between `least` and `most`, as far as that goes."""
+    """Whole shares of `rows` in proportion to `weights` by largest remainder, each between `least` and `most`, as far
+    as that goes.
+    """
     names = sorted(weights)
     whole = sum(weights.values())
     bound = {name: most[name] if most else rows for name in names}
@@ -112,8 +115,8 @@ def _check_classes(sizes: Mapping[str, int], needing: Sequence[str], labels: Seq
         if there < len(needing):
             rows = "row" if there == 1 else "rows"
             raise StageError(
-                f"class {label!r} has {there} {rows} once the rows are cleaned, and the split needs at least one in each"
-                f" of {', '.join(needing)}: add rows of it, take it out of labels, or say split.stratify: null."
+                f"class {label!r} has {there} {rows} once the rows are cleaned, and the split needs at least one in"
+                f" each of {', '.join(needing)}: add rows of it, take it out of labels, or say split.stratify: null."
             )
 
 
@@ -128,7 +131,10 @@ def rest_of(split: Split) -> str:
 
 
 def assign(hashes: Sequence[str], sizes: Sequence[int], wanted: Mapping[str, int], rest: str) -> list[str]:
-    """A split for each unit: in order of hash, the first split that still wants as many rows as the unit has; else `rest`."""
+    """A split for each unit: in order of hash, the first split that still wants as many rows as the unit has.
+
+    Else `rest`.
+    """
     left = {name: wanted.get(name, 0) for name in FILLED}
     found = [rest] * len(hashes)
     for place in np.argsort(np.asarray(hashes, dtype=object), kind="stable"):

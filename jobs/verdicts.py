@@ -1,8 +1,9 @@
 """The last pass of clean over a row: what becomes of it, written where it belongs, and counted.
 
-One pass writes kept rows to `rows/row_split=<split>/` and refused ones to `refused/`, with their hashes, and returns what it counted. The
-workers write the Parquet themselves, as Ray's do: Spark's partitioned writes would leave `row_split` out of the files, and a write per
-split would read every image once per split. Names are those of the partitions, so a task that is retried overwrites its own files.
+One pass writes kept rows to `rows/row_split=<split>/` and refused ones to `refused/`, with their hashes, and returns
+what it counted. The workers write the Parquet themselves, as Ray's do: Spark's partitioned writes would leave
+`row_split` out of the files, and a write per split would read every image once per split. Names are those of the
+partitions, so a task that is retried overwrites its own files.
 """
 
 from __future__ import annotations
@@ -50,17 +51,18 @@ class Outcome:
     tallies: dict[tuple[str | None, ...], Tally] = field(default_factory=lambda: defaultdict(Tally))
 
     def counts(self) -> dict[str, Any]:
-        """in = kept + refused + merged + left out; kept rows by split and label."""
+        """in = kept + refused + merged + left out, unless a row met no fate; kept rows by split and label."""
         counts: dict[str, Any] = {"in": 0, KEPT: 0, REFUSED: {}, MERGED: 0, LEFT_OUT: 0, "splits": {}}
-        for (fate, reason, split, label), tally in sorted(self.tallies.items(), key=str):
+        for key, tally in sorted(self.tallies.items(), key=str):
+            fate, reason, split, label = (part or "" for part in key)
             counts["in"] += tally.rows
             if fate == REFUSED:
                 counts[REFUSED][reason] = counts[REFUSED].get(reason, 0) + tally.rows
-                continue
-            counts[fate] += tally.rows
+            elif fate:
+                counts[fate] += tally.rows
             if fate == KEPT:
                 of = counts["splits"].setdefault(split, {})
-                of[label or ""] = of.get(label or "", 0) + tally.rows
+                of[label] = of.get(label, 0) + tally.rows
         return counts
 
     def digest(self, fate: str, split: str | None = None) -> str:
@@ -70,7 +72,10 @@ class Outcome:
 
 
 def write(rows: DataFrame, folder: str, schema: pa.Schema) -> Outcome:
-    """Write rows by their `fate` and `row_split` below `folder`. `rows` has fate and the columns of refused rows of `schema`."""
+    """Write rows by their `fate` and `row_split` below `folder`.
+
+    `rows` has fate and the columns of refused rows of `schema`.
+    """
     from pyspark.sql.pandas.types import from_arrow_schema
 
     for name in ("rows", "refused"):

@@ -1,8 +1,9 @@
-"""Readers of real data, one module each: `pieces` lists what there is on the driver, `read` reads one piece on a worker.
+"""Readers of real data, one module each: `pieces` lists on the driver what there is, `read` reads one on a worker.
 
-A piece is a small dict of plain values (`bytes` says how much it will read); a million files are pieces of some hundred files each.
-`pieces` raises RecipeError for what a person must mend (a wrong header, a missing column), before anything is written. What is wrong
-with one record is carried as data: a `Record` with a reason. No reader knows of Spark; delta alone reads through it.
+A piece is a small dict of plain values (`bytes` says how much it will read); a million files are pieces of some
+hundred files each. `pieces` raises RecipeError for what a person must mend (a wrong header, a missing column), before
+anything is written. What is wrong with one record is carried as data: a `Record` with a reason. No reader knows of
+Spark; delta alone reads through it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def reading(config: Config, source: Source) -> Reading:
 
 
 def pieces(task: Reading) -> list[Piece]:
-    """Everything the source consists of, in pieces; on the driver. Raises RecipeError naming file, expected and found."""
+    """Everything the source consists of, in pieces; on the driver.
+
+    Raises RecipeError naming file, expected and found.
+    """
     return list(_module(task).pieces(task))
 
 

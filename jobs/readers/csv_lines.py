@@ -1,7 +1,9 @@
-"""A CSV read line by line, so that one bad line costs one line: good rows come with their cells, bad ones with a reason.
+"""A CSV read line by line, so that one bad line costs one line: good rows come with their cells, bad ones with a
+reason.
 
-Python's reader would swallow the rest of the file after an unclosed quote, and pandas refuses the whole. Here a quote that is not closed
-within a few lines refuses the line that it begins on, and reading goes on with the next. Memory is bounded by MAX_LINE_BYTES.
+Python's reader would swallow the rest of the file after an unclosed quote, and pandas refuses the whole. Here a quote
+that is not closed within a few lines refuses the line that it begins on, and reading goes on with the next. Memory is
+bounded by MAX_LINE_BYTES.
 """
 
 from __future__ import annotations
@@ -107,7 +109,10 @@ def _cells(lines: _Lines, data: bytes, delimiter: str) -> tuple[list[bytes] | No
 
 
 def _open_quote(text: bytes, delimiter: str) -> bool:
-    """Whether a quoted cell is still open at the end. A quote opens only at the start of a cell; doubled it stands for itself."""
+    """Whether a quoted cell is still open at the end. A quote opens only at the start of a cell.
+
+    Doubled it stands for itself.
+    """
     mark, quote = ord(delimiter), ord('"')
     if quote not in text:
         return False

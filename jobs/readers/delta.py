@@ -1,4 +1,6 @@
-"""A Delta table with images in a binary column. Spark reads it, since only Spark knows all of Delta's features; the rows are as Parquet's."""
+"""A Delta table with images in a binary column. Spark reads it, since only Spark knows all of Delta's features; the
+rows are as Parquet's.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """IDX pairs (MNIST's form), gzipped or not: big-endian magic and sizes, then the bytes.
 
-http://yann.lecun.com/exdb/mnist: magic 0x0000, type (0x08 = unsigned byte), number of dimensions; a uint32 per dimension. A gzipped
-file cannot be entered in the middle, so every piece of it unpacks from the start: some tenths of a second at MNIST's size.
+http://yann.lecun.com/exdb/mnist: magic 0x0000, type (0x08 = unsigned byte), number of dimensions; a uint32 per
+dimension. A gzipped file cannot be entered in the middle, so every piece of it unpacks from the start: some tenths of
+a second at MNIST's size.
 """
 
 from __future__ import annotations

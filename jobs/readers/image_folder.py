@@ -1,13 +1,14 @@
-"""A folder (or zip, or tar) with one folder a class: `<class>/**/*.jpg`. Names of files say nothing more than where they lie.
+"""A folder (or zip, or tar) with one folder a class: `<class>/**/*.jpg`. Names of files say nothing more than where
+they lie.
 
-Files that lie in no class folder have no label: clean refuses them as `label_missing` unless the recipe labels rows. A class that the
-recipe does not know is refused as `label_unknown` with its files.
+Files that lie in no class folder have no label: clean refuses them as `label_missing` unless the recipe labels rows.
+A class that the recipe does not know is refused as `label_unknown` with its files.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from conf.runs import filesystem
 from jobs.readers import store
@@ -17,7 +18,10 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 
 
 def pieces(task: Reading) -> Iterator[Piece]:
-    """Some hundred files each; a tar is one piece, as it can only be read from its start. Raises RecipeError for an empty folder."""
+    """Some hundred files each; a tar is one piece, as it can only be read from its start.
+
+    Raises RecipeError for an empty folder.
+    """
     uri = task.need("path")
     found = listed(task, uri)
     if not found:
@@ -84,7 +88,7 @@ def file_record(
 def _mask(task: Reading, name: str) -> tuple[bytes | None, str]:
     """The mask of an image: the file of the same name, as .png, below the source's `mask_path`."""
     root = task.need("mask_path")
-    stem = os.path.splitext(name)[0]
+    stem = str(PurePosixPath(name).with_suffix(""))
     for candidate in dict.fromkeys((f"{stem}.png", name)):
         found = next(iter(store.contents(root, [candidate])))
         if found.data is not None:

@@ -1,7 +1,8 @@
 """Image files and a CSV that names them: columns for file, label and, where wanted, group, split and boxes.
 
-The manifest says which files are read. Its lines are read one by one (`csv_lines`), so a bad line is refused alone, with its number.
-A line's file is looked for below `path`, or beside the manifest; names that lead elsewhere are refused, not followed.
+The manifest says which files are read. Its lines are read one by one (`csv_lines`), so a bad line is refused alone,
+with its number. A line's file is looked for below `path`, or beside the manifest; names that lead elsewhere are
+refused, not followed.
 """
 
 from __future__ import annotations

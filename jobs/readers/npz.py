@@ -1,6 +1,7 @@
 """NumPy archives: `images` and `labels`, or both with `train_`, `val_`, `test_` before. Never unpickled.
 
-An .npz is a zip of .npy files. Headers are read on the driver, rows in ranges by the workers, so no array is ever whole in memory.
+An .npz is a zip of .npy files. Headers are read on the driver, rows in ranges by the workers, so no array is ever
+whole in memory.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Member:
 
 
 def pieces(task: Reading) -> Iterator[Piece]:
-    """Ranges of rows of every pair of arrays. Raises RecipeError where arrays are missing, mistyped, truncated or of unequal length."""
+    """Ranges of rows of every pair of arrays.
+
+    Raises RecipeError where arrays are missing, mistyped, truncated or of unequal length.
+    """
     uri = task.need("path")
     members = _members(task, uri)
     pairs = _pairs(task, uri, members)
@@ -80,7 +84,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
         shape, fortran, dtype = _npy_header(stream)
         if dtype.hasobject:
             raise ValueError(
-                f"{info.filename} holds Python objects, which only unpickling could read; save it as plain numbers or text"
+                f"{info.filename} holds Python objects, which only unpickling could read;"
+                " save it as plain numbers or text"
             )
         if fortran and len(shape) > 1:
             raise ValueError(f"{info.filename} is stored in Fortran order; save np.ascontiguousarray of it")
@@ -128,7 +133,8 @@ def _checked_labels(task: Reading, uri: str, images: str, labels: str, members: 
     count, member = members[images].shape[0], members[labels]
     if math.prod(member.shape) != count or member.shape[:1] != (count,):
         raise task.error(
-            f"{uri}: {images} has {count:,} images and {labels} has the shape {member.shape}: one label an image is needed."
+            f"{uri}: {images} has {count:,} images and {labels} has the shape {member.shape}:"
+            " one label an image is needed."
         )
     if member.dtype.kind not in "iubUS":
         raise task.error(f"{uri}: {labels} is of type {member.dtype}; whole numbers or text are needed.")
@@ -139,7 +145,8 @@ def _checked_length(task: Reading, uri: str, name: str, member: Member) -> None:
     expected = member.offset + math.prod(member.shape) * member.dtype.itemsize
     if member.file_bytes != expected:
         raise task.error(
-            f"{uri}: {name} declares {member.shape}, which is {expected:,} bytes with its header; it has {member.file_bytes:,}."
+            f"{uri}: {name} declares {member.shape}, which is {expected:,} bytes with its header;"
+            f" it has {member.file_bytes:,}."
         )
 
 

@@ -1,7 +1,9 @@
-"""Parquet files with images in a binary column (or a struct with `bytes`, as Hugging Face writes them), read by row groups.
+"""Parquet files with images in a binary column (or a struct with `bytes`, as Hugging Face writes them), read by row
+groups.
 
-A file that is truncated or no Parquet at all is refused by itself, as one row that names it; the others are read. A file that is sound
-but lacks a column, or has it in another type, is a change of schema: an error that says what differs, before anything is written.
+A file that is truncated or no Parquet at all is refused by itself, as one row that names it; the others are read. A
+file that is sound but lacks a column, or has it in another type, is a change of schema: an error that says what
+differs, before anything is written.
 """
 
 from __future__ import annotations

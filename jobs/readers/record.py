@@ -20,7 +20,10 @@ MAX_FILE_BYTES = 256 << 20  # a file beyond this is no training image, and must 
 
 @dataclass(frozen=True)
 class Reading:
-    """A source as its reader sees it: its declaration, where its files lie (by the source's keys), and the recipe's classes."""
+    """A source as its reader sees it.
+
+    Its declaration, where its files lie (by the source's keys), and the recipe's classes.
+    """
 
     origin: str
     source: Source
@@ -89,7 +92,10 @@ def chunks(
 
 
 def plain_label(value: Any) -> str | None:
-    """A label as the recipe writes it: text without blanks around it; whole numbers without a point; null where empty."""
+    """A label as the recipe writes it: text without blanks around it; whole numbers without a point.
+
+    Null where empty.
+    """
     if value is None:
         return None
     if isinstance(value, bytes):

@@ -1,8 +1,9 @@
-"""Files of a source, wherever they lie: a folder, a URI, a zip or a tar. Names are relative, checked, and never written to disk.
+"""Files of a source, wherever they lie: a folder, a URI, a zip or a tar. Names are relative, checked, and never
+written to disk.
 
-What an archive's names could do to a disk (`../`, absolute paths, links) they cannot do here, as nothing is unpacked; such members are
-refused all the same, since a name that lies about its place lies about its class. A member that would unpack to hundreds of times its
-size is refused before it is unpacked.
+What an archive's names could do to a disk (`../`, absolute paths, links) they cannot do here, as nothing is unpacked;
+such members are refused all the same, since a name that lies about its place lies about its class. A member that
+would unpack to hundreds of times its size is refused before it is unpacked.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyarrow import fs
 
@@ -69,7 +71,7 @@ def is_archive(uri: str) -> bool:
 
 
 def safe_name(name: str) -> str | None:
-    """The name with plain slashes; None where it is absolute, climbs with `..`, is a URI, or cannot be a file's name."""
+    """The name with plain slashes; None where it is absolute, climbs with `..`, a URI, or no file's name."""
     plain = name.replace("\\", "/")
     parts = plain.split("/")
     if (
@@ -166,7 +168,7 @@ def _within(root: str, path: str) -> bool:
 def _file_content(uri: str, name: str) -> Content:
     system, path = filesystem(uri)
     full = f"{path}/{name}"
-    if isinstance(system, fs.LocalFileSystem) and os.path.islink(full) and not _within(os.path.realpath(path), full):
+    if isinstance(system, fs.LocalFileSystem) and Path(full).is_symlink() and not _within(os.path.realpath(path), full):
         return Content(name, None, "path_outside", "a link to a file outside the folder")
     try:
         with system.open_input_file(full) as file:

@@ -101,7 +101,10 @@ def run(spark: Any, config: Config, *stages: str) -> Done:
 
 
 def table(config: Config, name: str) -> list[dict[str, Any]]:
-    """The rows of a Delta table, sorted by id; none where it is not there. Read by another reader than the one that wrote it."""
+    """The rows of a Delta table, sorted by id; none where it is not there.
+
+    Read by another reader than the one that wrote it.
+    """
     from deltalake import DeltaTable
 
     place = f"{config.tables}/{config.recipe.name}/{name}"

@@ -20,7 +20,8 @@ def every_pair(looks: np.ndarray, shown: np.ndarray, bits: int) -> set[tuple[int
         (a, b)
         for a in range(len(looks))
         for b in range(a + 1, len(looks))
-        if bin(int(looks[a]) ^ int(looks[b])).count("1") <= bits and image_steps.same_content(shown[a : a + 1], shown[b : b + 1])[0]
+        if bin(int(looks[a]) ^ int(looks[b])).count("1") <= bits
+        and image_steps.same_content(shown[a : a + 1], shown[b : b + 1])[0]
     ]
     return set(same)
 
@@ -54,7 +55,9 @@ def test_bands_find_every_close_pair_whatever_the_partitions(spark, monkeypatch,
 
 
 def test_a_block_of_look_alikes_is_cut_and_said_to_be(spark, monkeypatch):
-    """In the worker's own process the bound cannot be lowered from here, so the finder is called as the worker calls it."""
+    """In the worker's own process the bound cannot be lowered from here, so the finder is called as the worker calls
+    it.
+    """
     monkeypatch.setattr(duplicates, "MAX_BLOCK", 10)
     looks = np.zeros(64, np.uint64)
     rows, was_cut = zip(*duplicates._bounded(looks, np.uint64(0), 2), strict=True)
@@ -66,12 +69,16 @@ def test_a_block_of_look_alikes_is_cut_and_said_to_be(spark, monkeypatch):
 def test_re_encoded_and_resized_copies_are_near_and_other_pictures_are_not(spark):
     originals = [picture(number, 64, 3) for number in range(40)]
     copies = [cv2.imdecode(np.frombuffer(jpeg(image, 85), np.uint8), cv2.IMREAD_COLOR) for image in originals[:20]]
-    resized = [cv2.resize(cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA), (64, 64)) for image in originals[:10]]
+    resized = [
+        cv2.resize(cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA), (64, 64)) for image in originals[:10]
+    ]
     stack = np.stack([*originals, *copies, *resized])
     found = near_pairs(frame(spark, image_steps.perceptual_hash(stack), thumbs(stack)), 6, (16, 16, 3)).collect()
     pairs = {(int(row["first"]), int(row["second"])) for row in found}
     assert pairs >= {(number, 40 + number) for number in range(20)}
-    assert all((b - 40) % 20 == a or (b - 60) == a or (b - 60) == (a - 40) for a, b in pairs), "only copies of one picture"
+    assert all((b - 40) % 20 == a or (b - 60) == a or (b - 60) == (a - 40) for a, b in pairs), (
+        "only copies of one picture"
+    )
 
 
 def test_stars_are_never_chains():

@@ -26,7 +26,9 @@ def test_raw_follows_its_sources_and_an_unchanged_rerun_commits_nothing(spark, t
     before = {row["row_source"].rpartition("data/")[2]: row for row in table(config, "raw")}
     assert done.counts == {"sources": {"folder": {"in": 10, "kept": 10, "refused": {}, "left_out": 0}}, "rows": 10}
     assert before["cat/000.png"]["image"] == (data / "cat/000.png").read_bytes()
-    assert {(row["row_origin"], row["row_label_source"], row["row_split"]) for row in before.values()} == {("real", "given", None)}
+    assert {(row["row_origin"], row["row_label_source"], row["row_split"]) for row in before.values()} == {
+        ("real", "given", None)
+    }
 
     was = version(config, "raw")
     again = run(spark, config, "ingest")
@@ -108,7 +110,11 @@ def test_equal_records_are_told_apart_and_rows_are_the_same_under_any_partitioni
     blobs = [same if number % 3 == 0 else png(picture(number)) for number in range(30)]
     for name, size in (("one", 30), ("many", 3)):
         (tmp_path / name / "table").mkdir(parents=True)
-        pq.write_table(pa.table({"image": blobs, "label": ["cat", "dog"] * 15}), tmp_path / name / "table/a.parquet", row_group_size=size)
+        pq.write_table(
+            pa.table({"image": blobs, "label": ["cat", "dog"] * 15}),
+            tmp_path / name / "table/a.parquet",
+            row_group_size=size,
+        )
     source = {"name": "table", "reader": "parquet", "path": "table", "weight": 0.7}
     monkeypatch.setattr("jobs.readers.parquet.PIECE_BYTES", 1)
     found = []
@@ -136,7 +142,7 @@ def test_missing_data_is_a_sentence_that_says_where_to_get_it(tmp_path):
 def test_sources_without_one_usable_row_are_an_error_and_the_refused_rows_can_be_looked_at(spark, tmp_path):
     put(tmp_path / "data/cow/x.png", png(picture(99)))
     config = recipe(tmp_path, [FOLDER])
-    with pytest.raises(StageError, match="gave no row that can be used.*label_unknown"):
+    with pytest.raises(StageError, match=r"gave no row that can be used.*label_unknown"):
         run(spark, config, "ingest")
     assert [row["row_reason"] for row in table(config, "quarantine")] == ["label_unknown"]
 

@@ -17,7 +17,9 @@ def hashes(count: int) -> list[str]:
     return [hashlib.blake2b(str(number).encode(), digest_size=8).hexdigest() for number in range(count)]
 
 
-@given(rows=st.integers(0, 500), weights=st.lists(st.integers(1, 300), min_size=1, max_size=12), least=st.integers(0, 1))
+@given(
+    rows=st.integers(0, 500), weights=st.lists(st.integers(1, 300), min_size=1, max_size=12), least=st.integers(0, 1)
+)
 @settings(max_examples=200, deadline=None)
 def test_apportioned_rows_add_up_and_lie_within_one_of_their_exact_share(rows, weights, least):
     named = {f"c{place}": float(weight) for place, weight in enumerate(weights)}
@@ -31,7 +33,9 @@ def test_apportioned_rows_add_up_and_lie_within_one_of_their_exact_share(rows, w
 
 def test_stratified_counts_take_each_class_its_share():
     split = Split(train=100, val=300, reserve=600, rest="test")
-    found = quotas(split, {str(label): {"": 178 + label % 3} for label in range(10)}, [str(label) for label in range(10)])
+    found = quotas(
+        split, {str(label): {"": 178 + label % 3} for label in range(10)}, [str(label) for label in range(10)]
+    )
     assert {label: of["train"] for label, of in found.items()} == {str(label): 10 for label in range(10)}
     assert sum(of["val"] for of in found.values()) == 300
     assert sum(of["reserve"] for of in found.values()) == 600
@@ -52,8 +56,16 @@ def test_rows_that_are_there_count_towards_their_split():
 @pytest.mark.parametrize(
     ("split", "counts", "told"),
     [
-        (Split(train=100, val=50, rest="test"), {"a": {"": 60}, "b": {"": 60}}, "split asks for 150 rows (train 100, val 50) and 120 are there"),
-        (Split(train=4, val=2, rest="test"), {"a": {"": 20}, "b": {"": 1}}, "class 'b' has 1 row once the rows are cleaned, and the split needs"),
+        (
+            Split(train=100, val=50, rest="test"),
+            {"a": {"": 60}, "b": {"": 60}},
+            "split asks for 150 rows (train 100, val 50) and 120 are there",
+        ),
+        (
+            Split(train=4, val=2, rest="test"),
+            {"a": {"": 20}, "b": {"": 1}},
+            "class 'b' has 1 row once the rows are cleaned, and the split needs",
+        ),
         (Split(train=4, val=2, rest="test"), {"a": {"": 20}}, "class 'b' has 0 rows once the rows are cleaned"),
     ],
 )

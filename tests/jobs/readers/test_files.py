@@ -291,7 +291,8 @@ def test_a_file_named_twice_gives_two_records_of_one_content(tmp_path):
 
 
 def test_an_unknown_split_or_unreadable_boxes_are_refused(tmp_path):
-    text = 'file,label,split,boxes\n1.png,cat,trian,\n2.png,dog,,"[{""x0"": 1}]"\n3.png,cat,,"[{""x0"":1,""y0"":2,""x1"":3,""y1"":4,""label"":""eye""}]"\n'
+    boxes = '"[{""x0"":1,""y0"":2,""x1"":3,""y1"":4,""label"":""eye""}]"'
+    text = f'file,label,split,boxes\n1.png,cat,trian,\n2.png,dog,,"[{{""x0"": 1}}]"\n3.png,cat,,{boxes}\n'
     records = read_all(manifest(tmp_path, text, boxes=True))
     assert [record.reason for record in records] == ["split_unknown", "boxes_unreadable", None]
     assert records[2].boxes == [{"x0": 1.0, "y0": 2.0, "x1": 3.0, "y1": 4.0, "label": "eye"}]
