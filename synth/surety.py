@@ -22,7 +22,7 @@ BINS = 2000  # of confidence, evenly spaced in its log-odds
 MAX_ODDS = 20.0  # e^20: beyond it all are equally sure
 TEMPERATURES = np.geomspace(0.2, 10, 80)
 BOOTSTRAPS = 200
-CAUTION = 0.7  # quantile of the bootstrapped temperatures
+CAUTION = 0.8  # quantile of the bootstrapped temperatures
 VETO = 0.05  # a threshold is refused where val would show so many errors with less than this probability
 
 

@@ -47,7 +47,7 @@ def test_the_threshold_reaches_the_precision_that_was_asked_for() -> None:
         reached.append((asked.argmax(1) == truth)[kept].mean())
         taken.append(kept.mean())
     assert np.mean(reached) >= 0.989
-    assert np.quantile(reached, 0.1) >= 0.985
+    assert np.quantile(reached, 0.1) >= 0.983
     assert np.mean(taken) > 0.55, "63 % could be taken by one who knew"
 
 
