@@ -46,9 +46,9 @@ def test_the_threshold_reaches_the_precision_that_was_asked_for() -> None:
         kept = sure.max(1) >= least
         reached.append((asked.argmax(1) == truth)[kept].mean())
         taken.append(kept.mean())
-    assert np.mean(reached) >= 0.989
-    assert np.quantile(reached, 0.1) >= 0.983
-    assert np.mean(taken) > 0.55, "63 % could be taken by one who knew"
+    assert np.mean(reached) >= 0.99
+    assert np.quantile(reached, 0.1) >= 0.985
+    assert np.mean(taken) > 0.33, "one who knew the true odds would take 0.41"
 
 
 def test_the_threshold_is_the_lowest_that_will_do_and_none_where_none_will() -> None:
