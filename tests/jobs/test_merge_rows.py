@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from delta.exceptions import ConcurrentAppendException
-from tests.jobs.merging import SCHEMA, as_table, expected, held, log_of, row, rows_of, staged
 
 from conf import Config
 from conf.errors import StageError
 from jobs import failpoints, tables
 from jobs.places import quoted, table
 from jobs.spark import merge_rows, publish_refused, read
+from tests.jobs.merging import SCHEMA, as_table, expected, held, log_of, row, rows_of, staged
 from udfs import records
 
 REFUSED = records.refused_schema(SCHEMA)
@@ -74,7 +74,9 @@ def test_only_files_with_changes_are_rewritten(merging: Merging) -> None:
     merging([*BASE, *rows_of("d", 3)])
 
     def files() -> set[Path]:
-        return {path for path in Path(table(merging.config, "dataset")).rglob("*.parquet") if "_delta_log" not in path.parts}
+        return {
+            path for path in Path(table(merging.config, "dataset")).rglob("*.parquet") if "_delta_log" not in path.parts
+        }
 
     before = files()
     merging([*BASE, *rows_of("d", 3), *rows_of("e", 3, origin="synthetic")])
@@ -220,7 +222,9 @@ def test_a_new_column_is_added_and_a_missing_one_is_null(merging: Merging) -> No
         ([*BASE, {**row("a", 50), "row_id": "short"}], "without row_id or row_hash"),
     ],
 )
-def test_rows_that_would_be_merged_wrongly_are_refused(merging: Merging, rows: list[dict[str, Any]], words: str) -> None:
+def test_rows_that_would_be_merged_wrongly_are_refused(
+    merging: Merging, rows: list[dict[str, Any]], words: str
+) -> None:
     """An id that comes twice, or no id, is an error before anything is written."""
     with pytest.raises(StageError, match=words):
         merging(rows)
@@ -247,12 +251,14 @@ def test_odd_paths_are_quoted(spark: Any, config_for: Callable[..., Config], tmp
     merging = Merging(spark, config_for(root=root), tmp_path)
     assert merging(BASE) == (60, 0, 0)
     assert merging(BASE[1:]) == (0, 0, 1)
-    assert {path.name for path in tmp_path.iterdir() if path.is_dir() and not path.name.startswith("rows")} == {root.name}
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir() and not path.name.startswith("rows")} == {
+        root.name
+    }
 
 
 def test_old_versions_can_be_read_and_a_missing_table_says_what_to_run(merging: Merging) -> None:
     """Later stages read the version that an earlier one wrote."""
-    with pytest.raises(StageError, match="There is no table .*dataset yet"):
+    with pytest.raises(StageError, match=r"There is no table .*dataset yet"):
         read(merging.spark, merging.config, "dataset")
     merging(BASE)
     merging(BASE[:10])
