@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
 
 from conf.errors import StageError
 from synth import checkpoint
@@ -78,43 +77,50 @@ class Sampler:
 
     def __call__(self, label: str, start: int, stop: int) -> pa.Table:
         """Rows `start` to `stop` of a label, as `records.image_schema` has them, hashes included."""
-        images = self.images(label, start, stop)
+        first, ids = self._ids(label, start, stop)
+        images = self._made(label, first, ids)[start - first : stop - first]
         blobs = image.encode(images, encoding=self.form.encoding, quality=self.form.jpeg_quality)
-        columns = {**self._lineage(label, range(start, stop)), "label": [label] * len(blobs), "image": blobs}
+        lineage = self._lineage(label, start, ids[start - first : stop - first])
         schema = records.image_schema()
+        columns = {**lineage, "label": [label] * len(blobs), "image": blobs}
         table = pa.table({name: pa.array(value, schema.field(name).type) for name, value in columns.items()})
         return records.with_hashes(records.conform(table, schema))
 
     def images(self, label: str, start: int, stop: int) -> Images:
-        """uint8[stop - start, H, W, C]: whole blocks are made, and what was not asked for is cut off."""
+        """uint8[stop - start, H, W, C]: the rows' pixels alone."""
+        first, ids = self._ids(label, start, stop)
+        return self._made(label, first, ids)[start - first : stop - first]
+
+    def _ids(self, label: str, start: int, stop: int) -> tuple[int, list[str]]:
+        """The index at which the first block begins, and the ids of all rows of the blocks that hold the range."""
         if label not in self.codes:
             raise StageError(f"{label!r} is not among the checkpoint's labels {self.form.labels}.")
         first = start - start % SAMPLE_BLOCK
-        blocks = [from_tensor(self._block(label, place)) for place in range(first, stop, SAMPLE_BLOCK)]
-        if not blocks:
-            return np.zeros((0, self.form.height, self.form.width, self.form.channels), np.uint8)
-        return np.concatenate(blocks)[start - first : stop - first]
+        last = first + -(-(stop - first) // SAMPLE_BLOCK) * SAMPLE_BLOCK if stop > start else first
+        return first, [row_id_of(self.maker, label, index) for index in range(first, last)]
 
     @torch.inference_mode()
-    def _block(self, label: str, first: int) -> Tensor:
-        """(SAMPLE_BLOCK, C, H, W) in [-1, 1]: the block of rows that begins at `first`."""
+    def _made(self, label: str, first: int, ids: list[str]) -> Images:
+        """uint8[N, H, W, C]: whole blocks, one after the other."""
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
-        ids = [row_id_of(self.maker, label, index) for index in range(first, first + SAMPLE_BLOCK)]
-        drawn = RowRandom(ids, 0, "sample").normal(size=(self.model.noise_width,))
-        noise = torch.from_numpy(drawn.astype(np.float32)).to(self.device)
+        noise = RowRandom(ids, 0, "sample").normal(size=(self.model.noise_width,)).astype(np.float32)
         condition = torch.full((SAMPLE_BLOCK,), self.codes[label], dtype=torch.int64, device=self.device)
-        return self.model.sample(noise, condition, self.temperature)
+        made = np.empty((len(ids), self.form.height, self.form.width, self.form.channels), np.uint8)
+        for start in range(0, len(ids), SAMPLE_BLOCK):
+            block = torch.from_numpy(noise[start : start + SAMPLE_BLOCK]).to(self.device)
+            made[start : start + SAMPLE_BLOCK] = from_tensor(self.model.sample(block, condition, self.temperature))
+        return made
 
-    def _lineage(self, label: str, indices: range) -> dict[str, list[Any]]:
+    def _lineage(self, label: str, start: int, ids: list[str]) -> dict[str, list[Any]]:
         """Who made the rows, and which ones they are."""
-        count = len(indices)
+        count = len(ids)
         return {
-            "row_id": [row_id_of(self.maker, label, index) for index in indices],
+            "row_id": ids,
             "row_origin": ["synthetic"] * count,
             "row_parents": [[]] * count,
             "row_split": ["train"] * count,
-            "row_source": [f"checkpoint {self.id}, label {label}, index {index}" for index in indices],
+            "row_source": [f"checkpoint {self.id}, label {label}, index {start + place}" for place in range(count)],
             "row_label_source": ["generator"] * count,
             "row_flags": [[]] * count,
         }
