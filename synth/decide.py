@@ -123,10 +123,13 @@ def halves(labels: Codes, groups: Codes) -> tuple[Codes, Codes]:
 
 
 def chosen(none: Losses, shares: Mapping[float, Losses], seed: int) -> tuple[float, Comparison]:
-    """(share, comparison on the choosing half): the share of least Brier score; 0 where even that is clearly worse
-    than none.
+    """(share, comparison with none, on the choosing half).
+
+    The largest share, unless a smaller one is clearly better; 0 where even that is clearly worse than none.
     """
-    score = {share: each.mean_brier() for share, each in shares.items()}
-    best = min(score, key=lambda share: (score[share], -share))
+    best = max(shares)
+    for share in sorted(shares, reverse=True):
+        if compare(shares[share], shares[best], seed).worse:
+            best = share
     comparison = compare(none, shares[best], seed)
     return (0.0 if comparison.worse else best), comparison
