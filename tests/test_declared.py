@@ -113,7 +113,7 @@ def test_an_unchanged_rerun_commits_nothing(dataset: Dataset) -> None:
 
 
 def test_what_is_in_the_table_is_what_the_recipe_says(dataset: Dataset) -> None:
-    """Rows by origin and split add up: real ones as they were split, two children for each train row, four rows a label."""
+    """Real rows as they were split, two children for each train row, four synthetic rows a label."""
     rows = dataset.rows().values()
     real = [row for row in rows if row["row_origin"] == "real"]
     train = [row for row in real if row["row_split"] == "train"]
@@ -206,12 +206,12 @@ def test_new_files_leave_every_other_row_in_its_split(dataset: Dataset) -> None:
 
 def test_the_plan_says_what_the_merge_then_does(dataset: Dataset) -> None:
     """Before anything ran the merge is unknown; once its inputs are there, its numbers are told and right."""
-    planned = {each.key: each for each in pipeline.plan(dataset.config("augment.copies=3"))}
+    planned = {each.key: each for each in pipeline.plan(dataset.config("augment.copies=4"))}
     assert planned["augment"].action == "run"
     assert planned["augment"].why == "recipe: augment"
     assert planned["merge"].action == "unknown"
     assert planned["train.image_mixture"].action == "skip"
-    dataset.run("augment.copies=3")
+    dataset.run("augment.copies=4")
     back = {each.key: each for each in pipeline.plan(dataset.config())}["merge"]
     before = dataset.rows()
     dataset.run()

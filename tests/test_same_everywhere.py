@@ -1,4 +1,4 @@
-"""The same bytes everywhere: a plain call, Spark under any partitioning, Ray at any batch size, any number of actors."""
+"""The same bytes everywhere: plain call, Spark under any partitioning, Ray at any batch size, any number of actors."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from jobs.changes import MAX_RANGES, Changes, in_ranges, joined, merge_statement
@@ -36,7 +37,7 @@ def test_joined_ranges_cover_all_and_are_few() -> None:
         makers = {f"{drawn.getrandbits(64):016x}" for _ in range(count)}
         ranges = joined([(maker, f"{maker}g") for maker in makers])
         assert len(ranges) <= MAX_RANGES
-        assert ranges == sorted(ranges) and all(a[1] < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+        assert ranges == sorted(ranges) and all(a[1] < b[0] for a, b in itertools.pairwise(ranges))
         for maker in makers:
             assert any(first <= f"{maker}{'f' * 24}" <= last and first <= maker for first, last in ranges)
 
