@@ -15,6 +15,7 @@ from conf import Config
 from conf.errors import StageError
 
 NAMESPACE = "seedbed"
+START_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def start(config: Config) -> Iterator[Cluster]:
     with _quiet():
         address = address_of(config)
         try:
-            _connect(address) if address else _own(config)
+            _connect(address) if address else _own(config, START_TRIES)
         except Exception as error:  # ray.init raises many kinds; all mean the same to a person
             raise StageError(_mend(address, error)) from error
         try:
@@ -53,7 +54,20 @@ def start(config: Config) -> Iterator[Cluster]:
             ray.shutdown()
 
 
-def _own(config: Config) -> None:
+def _own(config: Config, tries: int) -> None:
+    """Start a Ray of our own; again where it was too slow, for Ray gives a node 30 s to start, and machines are busy."""
+    import ray
+
+    try:
+        _start(config)
+    except Exception as error:
+        if tries <= 1 or "timed out" not in str(error):
+            raise
+        ray.shutdown()
+        _own(config, tries - 1)
+
+
+def _start(config: Config) -> None:
     """Start a Ray that only this machine can reach, and that only knowers of a fresh token may use."""
     import ray
 

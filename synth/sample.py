@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import ray
 
 from conf import Config, runs
-from conf.errors import StageError
+from conf.errors import RecipeError, StageError
 from conf.progress import Bar, progress
 from conf.runs import StageResult
 from conf.schema import Generate
@@ -99,9 +99,11 @@ def _staged(
 
 def _actors(number: int, config: Config, checkpoint: str, temperature: float) -> list[Any]:
     """Actors that load the checkpoint themselves; each has a core, or its share of one where there are fewer."""
-    cores = float(ray.cluster_resources().get("CPU", 1.0))
-    on_gpu = config.runtime.train.device == "gpu"
-    options = {"num_cpus": min(1.0, cores / max(number, 1)), "num_gpus": 1 if on_gpu else 0}
+    there, on_gpu = ray.cluster_resources(), config.runtime.train.device == "gpu"
+    if on_gpu and not there.get("GPU"):
+        raise RecipeError("train.device is gpu, and Ray has no GPU: say cpu in the runtime file, or give Ray one.")
+    share = {kind: min(1.0, there.get(kind, 0.0) / max(number, 1)) for kind in ("CPU", "GPU")}
+    options = {"num_cpus": share["CPU"], "num_gpus": share["GPU"] if on_gpu else 0}
     kind = ray.remote(Maker).options(max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS, **options)
     return [kind.remote(checkpoint, temperature, "cuda" if on_gpu else "cpu") for _ in range(number)]
 

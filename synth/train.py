@@ -8,6 +8,7 @@ training needs to go on is not left to it: the first worker writes states into t
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import threading
@@ -16,8 +17,9 @@ from typing import Any
 
 import pyarrow.fs as pafs
 import ray
+import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from conf import Config, runs
 from conf.errors import RecipeError, StageError
@@ -65,7 +67,7 @@ def _train(job: Job, config: Config) -> None:
     on_gpu = runtime.device == "gpu"
     resources = {"CPU": 1, "GPU": 1} if on_gpu else {"CPU": 1}
     trainer = TorchTrainer(
-        work,
+        _work,
         train_loop_config={"job": job},
         scaling_config=ScalingConfig(num_workers=runtime.workers, use_gpu=on_gpu, resources_per_worker=resources),
         torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo", timeout_s=runtime.timeout_s),
@@ -78,6 +80,16 @@ def _train(job: Job, config: Config) -> None:
             trainer.fit()
         except TrainingFailedError as error:
             raise StageError(_failed(job, error)) from error
+
+
+def _work(told: dict[str, Any]) -> None:
+    """A worker's part, on the GPU that Ray Train gave it, if it gave one."""
+    job: Job = told["job"]
+    if job.settings.device != "cpu":
+        device = get_device()
+        torch.cuda.set_device(device)
+        job = dataclasses.replace(job, settings=dataclasses.replace(job.settings, device=str(device)))
+    work(job)
 
 
 def _enough(workers: int, device: str) -> None:

@@ -10,7 +10,6 @@ import dataclasses
 import os
 import threading
 import time
-from typing import Any
 
 import pyarrow.fs as pafs
 import torch
@@ -31,9 +30,8 @@ STATES_KEPT = 2
 TOLD_EVERY_S = 1.0
 
 
-def work(told: dict[str, Any]) -> None:
-    """What each worker does: read the rows, go on from the newest good state, fit; the first worker writes."""
-    job: Job = told["job"]
+def work(job: Job) -> None:
+    """Do what each worker does: read the rows, go on from the newest good state, fit; the first worker writes."""
     runtime = job.config.runtime.train
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic
     team = Team()
