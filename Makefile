@@ -6,7 +6,7 @@ KEY    := $(shell cat setup.py constraints.txt | cksum | cut -d' ' -f1)
 READY  := $(VENV)/ready-$(KEY)
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 ROOT   ?= ./seedbed-data
-# More for pip, such as a smaller torch where no GPU is: make run PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# More for pip, such as an index with a smaller torch where no GPU is: make run PIP_OPTIONS="--extra-index-url ..."
 PIP_OPTIONS ?=
 
 .PHONY: run test test-all check bench dist setup java clean
