@@ -1,7 +1,7 @@
 """Augment: every train row's children, each copy by a maker of its own.
 
-A maker's name covers the steps with their options and revisions, the form, the seed and the copy's number. So one more copy adds exactly
-that copy's rows, and another step makes all of them anew.
+A maker's name covers the steps with their options and revisions, the form, the seed and the copy's number. So one
+more copy adds exactly that copy's rows, and another step makes all of them anew.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What rows there are, without their payload: per maker their number and the sum of their hashes.
 
-Two sets of rows are taken as equal where every maker's number and sum agree. Sums do not depend on order or partitioning. A census of a
-Parquet folder is kept in it, tied to its files, so that the next merge of an unchanged folder reads no rows.
+Two sets of rows are taken as equal where every maker's number and sum agree. Sums do not depend on order or
+partitioning. A census of a Parquet folder is kept in it, tied to its files, so that the next merge of an unchanged
+folder reads no rows.
 """
 
 from __future__ import annotations

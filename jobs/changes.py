@@ -1,9 +1,9 @@
 """What must change in a table, and the one SQL MERGE that changes it.
 
-Rows of makers that are new to the table come straight from the source. Of makers whose rows differ, ids and hashes are compared, and the
-differing rows alone are staged with their operation. The MERGE has literals for partitions and id ranges, so that files outside them
-are not looked at, and only the clauses that it needs: without updates and deletes it appends after one anti-join, without inserts it need
-not join outward.
+Rows of makers that are new to the table come straight from the source. Of makers whose rows differ, ids and hashes
+are compared, and the differing rows alone are staged with their operation. The MERGE has literals for partitions and
+id ranges, so that files outside them are not looked at, and only the clauses that it needs: without updates and
+deletes it appends after one anti-join, without inserts it need not join outward.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ Sums = dict[Unit, tuple[int, int]]  # its rows, and the sum of their hashes
 
 @dataclass(frozen=True)
 class Changes:
-    """Units that come whole, the staged rows of the others, their numbers by operation, and where in the table they lie."""
+    """Units that come whole, the staged rows of the others, their numbers by operation, and where in the table they
+    lie.
+    """
 
     new: list[Unit]
     staged: DataFrame | None
@@ -41,7 +43,9 @@ class Changes:
 def compare(
     source: DataFrame, there: DataFrame, wanted: Sums, present: Sums, partition: str | None, staging: str
 ) -> Changes | None:
-    """What must change so that `there`, which has the units `present`, holds `source`, which has `wanted`; None: nothing."""
+    """What must change so that `there`, which has the units `present`, holds `source`, which has `wanted`; None:
+    nothing.
+    """
     new = [unit for unit in wanted if unit not in present]
     touched = [unit for unit in present if present[unit] != wanted.get(unit)]
     staged, by_unit = _stage(source, there, touched, partition, staging) if touched else (None, [])
@@ -62,7 +66,9 @@ def compare(
 def _stage(
     source: DataFrame, there: DataFrame, touched: list[Unit], partition: str | None, staging: str
 ) -> tuple[DataFrame, list[Any]]:
-    """Write the touched units' differing rows with their operation `row_op`; returns them, and number and id range by unit and op."""
+    """Write the touched units' differing rows with their operation `row_op`; returns them, and number and id range by
+    unit and op.
+    """
     from pyspark.sql import functions as F
 
     keys = [name for name in (partition, "row_id") if name]
@@ -121,13 +127,15 @@ def merge_statement(
     names = [tick(name) for name in columns]
     clauses = []
     if changes.updated:
-        clauses.append(f"WHEN MATCHED AND s.row_op = 'update' THEN UPDATE SET {', '.join(f'{n} = s.{n}' for n in names)}")
+        clauses.append(
+            f"WHEN MATCHED AND s.row_op = 'update' THEN UPDATE SET {', '.join(f'{n} = s.{n}' for n in names)}"
+        )
     if changes.deleted:
         clauses.append("WHEN MATCHED AND s.row_op = 'delete' THEN DELETE")
     if changes.inserted:
         only = "" if changes.staged is None or not clauses else " AND s.row_op = 'insert'"
         values = ", ".join(f"s.{name}" for name in names)
-        clauses.append(f"WHEN NOT MATCHED{only} THEN INSERT ({', '.join(names)}) VALUES ({values})")
+        clauses.append(f"WHEN NOT MATCHED{only} THEN INSERT ({', '.join(names)}) VALUES ({values})")  # noqa: S608
     evolve = "WITH SCHEMA EVOLUTION " if grows else ""
     return f"MERGE {evolve}INTO {table} AS t USING {view} AS s ON {' AND '.join(on)} {' '.join(clauses)}"
 

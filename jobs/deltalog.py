@@ -1,8 +1,9 @@
 """A path table's commit log, read without an engine: is it whole, what is its newest commit, who may write.
 
-Delta reads a log entry that was cut at a line's end without a word, and then shows fewer rows. So every entry since the last checkpoint
-is looked at before a table is read or written: it must be JSON, say who committed, and agree with the file count that Delta keeps beside
-it. Delta's local log store is not safe between processes, so writers of a local table take turns by a lock.
+Delta reads a log entry that was cut at a line's end without a word, and then shows fewer rows. So every entry since
+the last checkpoint is looked at before a table is read or written: it must be JSON, say who committed, and agree with
+the file count that Delta keeps beside it. Delta's local log store is not safe between processes, so writers of a
+local table take turns by a lock.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def has_log(place: str) -> bool:
 
 
 def check_log(place: str) -> Commit | None:
-    """The newest commit, or None where no table is. Raises StageError naming the version whose entry is missing or damaged."""
+    """The newest commit, or None where no table is. Raises StageError naming the version whose entry is missing or
+    damaged.
+    """
     system, path = runs.filesystem(f"{place}/_delta_log")
     entries, checkpoint = _versions(system, path)
     if not entries:
@@ -89,7 +92,9 @@ def _entry(place: str, system: fs.FileSystem, path: str, version: int) -> tuple[
 def _files_after(
     place: str, system: fs.FileSystem, path: str, version: int, before: int | None, change: int
 ) -> int | None:
-    """How many files Delta says the table has at `version`; None where it does not say. Raises where the entry disagrees."""
+    """How many files Delta says the table has at `version`; None where it does not say. Raises where the entry
+    disagrees.
+    """
     try:
         with system.open_input_stream(f"{path}/{version:020d}.crc") as stream:
             said = json.loads(stream.read()).get("numFiles")
@@ -103,14 +108,16 @@ def _files_after(
 
 def _damaged(place: str, version: int, what: str) -> StageError:
     return StageError(
-        f"{place}: version {version} of the table is damaged: _delta_log/{version:020d}.json: {what}. Put that file back from a"
-        " copy, or delete the table's folder and run the same command: the table is made anew from its inputs."
+        f"{place}: version {version} of the table is damaged: _delta_log/{version:020d}.json: {what}. Put that file"
+        " back from a copy, or delete the table's folder and run the same command: the table is made anew."
     )
 
 
 @contextmanager
 def lock(place: str) -> Iterator[None]:
-    """Hold the local table at `place` against other processes' writes; nothing to hold elsewhere, where the store decides."""
+    """Hold the local table at `place` against other processes' writes; nothing to hold elsewhere, where the store
+    decides.
+    """
     if "://" in place or "/" not in place:
         yield
         return

@@ -1,7 +1,7 @@
 """Named points at which tests make a process die or an answer get lost, on each side of every commit.
 
-`SEEDBED_FAILPOINT=before-commit-dataset` kills the process there with -9; `SEEDBED_FAILPOINT=after-commit-dataset:raise` raises there,
-once in a process.
+`SEEDBED_FAILPOINT=before-commit-dataset` kills the process there with -9;
+`SEEDBED_FAILPOINT=after-commit-dataset:raise` raises there, once in a process.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Gate: staged rows with the judges' verdicts, each accepted or refused with the first reason that holds.
 
-`image_unreadable`, `label_disagrees`, `copy_of_train` (synthetic rows only: a child lies near its parent by construction), `too_far`,
-`worse` (judges were worse with rows of this maker), `beyond_useful_share` (fewer of them were of more use). Decided on ids and verdicts
-alone; payload is read once, to be laid down in the order of ids, so that files hold neighbours and a MERGE can pass over most of them.
+`image_unreadable`, `label_disagrees`, `copy_of_train` (synthetic rows only: a child lies near its parent by
+construction), `too_far`, `worse` (judges were worse with rows of this maker), `beyond_useful_share` (fewer of them
+were of more use). Decided on ids and verdicts alone; payload is read once, to be laid down in the order of ids, so
+that files hold neighbours and a MERGE can pass over most of them.
 """
 
 from __future__ import annotations

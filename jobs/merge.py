@@ -59,7 +59,9 @@ def _refused(counts: Any) -> bool:
 
 
 def _rows(spark: SparkSession, config: Config, place: Place) -> DataFrame | list[str]:
-    """The rows of the dataset, or where they lie. Augmented rows are real rows turned, so `synthetic_only` leaves them out, too."""
+    """The rows of the dataset, or where they lie. Augmented rows are real rows turned, so `synthetic_only` leaves
+    them out, too.
+    """
     accepted = [f"{place.inputs['gate'].folder}/accepted"] if "gate" in place.inputs else []
     if config.recipe.publish == "synthetic_only":
         return spark.read.parquet(*accepted).where("row_origin = 'synthetic'")

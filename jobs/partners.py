@@ -1,8 +1,8 @@
 """Who is mixed with whom: partners chosen by identity, so that any partitioning chooses the same.
 
-`any` and `same_label`: for every copy the rows stand in a ring in the order of a hash of the child's id, and each has the next one as its
-partner; so a row that comes or goes changes one partner a copy. `nearest`: copy k takes the k-th nearest row of the
-class, in turn among the first few, by the distance of small greyscale views.
+`any` and `same_label`: for every copy the rows stand in a ring in the order of a hash of the child's id, and each has
+the next one as its partner; so a row that comes or goes changes one partner a copy. `nearest`: copy k takes the k-th
+nearest row of the class, in turn among the first few, by the distance of small greyscale views.
 """
 
 from __future__ import annotations
@@ -90,13 +90,13 @@ def ring(keys: NDArray[np.uint64]) -> Places:
 
 
 def neighbours(views: NDArray[np.float64]) -> Places:
-    """int64[N, K]: the nearest other rows, nearest first, ties by place. Views hold whole numbers, so sums are exact."""
+    """int64[N, K]: the nearest other rows, nearest first, ties by place. Views are whole numbers: sums are exact."""
     count = min(NEIGHBOURS, len(views) - 1)
     squares = (views**2).sum(1)
     found = np.empty((len(views), count), np.int64)
     for start in range(0, len(views), BLOCK_ROWS):
         block = views[start : start + BLOCK_ROWS]
-        apart = squares[None, :] - 2 * block @ views.T  # the row's own square changes no order
+        apart = squares[None, :] - 2 * block @ views.T  # less the row's own square
         apart[np.arange(len(block)), start + np.arange(len(block))] = np.inf
         found[start : start + len(block)] = np.argsort(apart, axis=1, kind="stable")[:, :count]
     return found
@@ -138,14 +138,16 @@ def choose_partners(parents: DataFrame, compiled: Compiled, makers: tuple[str, .
         )
     else:
         ids = parents.select("row_id", "label")
-        grouped = ids.groupBy("label") if kind == "same_label" else ids.groupBy(F.lit(0))
+        grouped = ids.groupBy("label") if kind == "same_label" else ids.groupBy()
     return grouped.applyInArrow(
         lambda group: chooser(group), from_arrow_schema(PAIRS)
     )  # by its argument Spark knows what to hand over
 
 
 def with_partners(parents: DataFrame, pairs: DataFrame) -> DataFrame:
-    """Parents with the column `partners`: for each copy that has one its number, and the partner's id, label and image."""
+    """Parents with the column `partners`: for each copy that has one its number, and the partner's id, label and
+    image.
+    """
     from pyspark.sql import functions as F
 
     named = [

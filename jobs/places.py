@@ -49,7 +49,9 @@ def exists(spark: SparkSession, config: Config, name: str) -> bool:
 
 
 def read(spark: SparkSession, config: Config, name: str, version: int | None = None) -> DataFrame:
-    """The table's rows at its newest or the given version. Raises StageError where it is missing or its log is damaged."""
+    """The table's rows at its newest or the given version. Raises StageError where it is missing or its log is
+    damaged.
+    """
     place = table(config, name)
     if not exists(spark, config, name):
         raise StageError(f"There is no table {place} yet: run the stage that makes it first.")

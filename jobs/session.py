@@ -1,7 +1,7 @@
 """The Spark session: the one that is there, or one of our own with Delta.
 
-Start-up is what a new user waits for first, so Delta's jars are taken from Ivy's cache by name once it holds them (which also works
-offline), and what the JVM, Ivy and the workers say goes to a log file instead of the terminal.
+Start-up is what a new user waits for first, so Delta's jars are taken from Ivy's cache by name once it holds them
+(which also works offline), and what the JVM, Ivy and the workers say goes to a log file instead of the terminal.
 """
 
 from __future__ import annotations
@@ -76,14 +76,18 @@ def session(config: Config, app: str = "seedbed") -> Iterator[SparkSession]:
 
 
 def log_path(config: Config) -> str:
-    """Where Spark's chatter goes: beside the recipe's tables, or the temporary folder where those lie on no local disk."""
+    """Where Spark's chatter goes: beside the recipe's tables, or the temporary folder where those lie on no local
+    disk.
+    """
     if "://" in config.files:
         return str(Path(tempfile.gettempdir()) / f"seedbed-{config.recipe.name}-spark.log")
     return str(Path(config.files) / config.recipe.name / "logs" / "spark.log")
 
 
 def _tuned(spark: SparkSession, config: Config) -> SparkSession:
-    """The session with the settings that our merges rely on, and without a second, raw report of errors on the terminal."""
+    """The session with the settings that our merges rely on, and without a second, raw report of errors on the
+    terminal.
+    """
     import delta.exceptions  # noqa: F401 - from now on, conflicts arrive as what they are
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
@@ -145,7 +149,9 @@ def _launch_confs(config: Config, log: Path) -> dict[str, str]:
 
 
 def _jar_confs(local: bool) -> dict[str, str]:
-    """Delta's jars: on the class path where all runs in one JVM, shipped where not, resolved by Ivy where not yet here."""
+    """Delta's jars: on the class path where all runs in one JVM, shipped where not, resolved by Ivy where not yet
+    here.
+    """
     jars = [str(IVY / "jars" / name) for name in DELTA_JARS]
     if not all(Path(jar).is_file() for jar in jars):
         return {"spark.jars.packages": DELTA_PACKAGE}
@@ -159,7 +165,9 @@ def _jar_hint() -> str:
 
 
 def check_java() -> int:
-    """The major version of the Java that Spark will use. Raises StageError with the mend where it is missing or too old."""
+    """The major version of the Java that Spark will use. Raises StageError with the mend where it is missing or too
+    old.
+    """
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     mend = (

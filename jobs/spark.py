@@ -1,7 +1,8 @@
 """The only session and Delta plumbing: what the stages call.
 
-`session` starts or finds Spark, `read` and `table` find tables, `map_rows` runs a plain Arrow function over rows, `hand_off` writes
-Parquet for Ray, `digests` says in a few digits what rows there are, `merge_rows` brings a table in step in one commit.
+`session` starts or finds Spark, `read` and `table` find tables, `map_rows` runs a plain Arrow function over rows,
+`hand_off` writes Parquet for Ray, `digests` says in a few digits what rows there are, `merge_rows` brings a table in
+step in one commit.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ def map_rows(
     max_rows: int = MAX_BATCH_ROWS,
     max_bytes: int = MAX_BATCH_BYTES,
 ) -> DataFrame:
-    """Rows through `function`, which gets batches of at most `max_rows` rows and about `max_bytes` and returns batches of `schema`.
+    """Rows through `function`, which gets batches of at most `max_rows` rows and about `max_bytes` and returns
+    batches of `schema`.
 
-    The function must treat each row by itself: batches differ from run to run. It runs in Python workers, so it is pickled.
+    The function must treat each row by itself: batches differ from run to run. It runs in Python workers, so it is
+    pickled.
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -97,7 +100,9 @@ def in_order(rows: DataFrame, files: int) -> DataFrame:
 
 
 def hand_off(rows: DataFrame, folder: str, name: str, partition_by: Iterable[str] = ()) -> str:
-    """Write rows as Parquet `<folder>/<name>/` in place of what is there, for Ray and for later stages; returns the path."""
+    """Write rows as Parquet `<folder>/<name>/` in place of what is there, for Ray and for later stages; returns the
+    path.
+    """
     path = f"{folder}/{name}"
     rows.write.mode("overwrite").partitionBy(*partition_by).parquet(path)
     return path

@@ -205,7 +205,7 @@ def _merge_once(target: _Target, source: _Source, staging: str, stages: dict[str
             return _merged(newest.version, source, 0, 0, 0, False)
         told = _told(newest.version, target, {**others, **source.sums}, stages)
         numbers = changes.inserted, changes.updated, changes.deleted
-        return _committed(target, source, told, *numbers, lambda *given: _merge(*given, there, changes))
+        return _committed(target, source, told, *numbers, lambda *what: _merge(there, changes, *what))
 
 
 def _newest(target: _Target) -> Commit | None:
@@ -229,7 +229,9 @@ def _told(base: int, target: _Target, after: Sums, stages: dict[str, str]) -> st
 
 
 def _present(target: _Target, newest: Commit) -> Sums:
-    """Rows and hash sum of every unit in the table: as its newest commit says, or counted where that cannot be believed."""
+    """Rows and hash sum of every unit in the table: as its newest commit says, or counted where that cannot be
+    believed.
+    """
     told = _read_told(newest)
     if told is None or told.get("base") != newest.version - 1 or told.get("partition") != target.partition:
         return _sums(target, census(read(target.spark, target.config, target.name, newest.version)))
@@ -309,7 +311,7 @@ def _create(target: _Target, source: _Source, told: str) -> None:
         writer.saveAsTable(target.place)
 
 
-def _merge(target: _Target, source: _Source, told: str, there: DataFrame, changes: Changes) -> None:
+def _merge(there: DataFrame, changes: Changes, target: _Target, source: _Source, told: str) -> None:
     """One SQL MERGE of the changes."""
     view = f"seedbed_changes_{target.name}"
     rows = changed_rows(source.rows, there, changes, target.partition)

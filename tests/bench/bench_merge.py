@@ -1,7 +1,9 @@
-"""What exactly-once costs: merging new rows against appending them blindly, and whether a merge's cost grows with the table.
+"""What exactly-once costs: merging new rows against appending them blindly, and whether a merge's cost grows with the
+table.
 
-Both sides write the same Parquet into tables of the same content, in one session, in turn. Rows carry 400 bytes of payload (a
-28 x 28 PNG has about as much). Merging here is all of `merge_rows`: checking the rows, comparing, the MERGE, reading the commit back.
+Both sides write the same Parquet into tables of the same content, in one session, in turn. Rows carry 400 bytes of
+payload (a 28 x 28 PNG has about as much). Merging here is all of `merge_rows`: checking the rows, comparing, the
+MERGE, reading the commit back.
 """
 
 from __future__ import annotations
@@ -150,7 +152,7 @@ def measure(spark: Any, config: Config, root: Path, rounds: int) -> dict[str, An
 
 
 MAKERS = {
-    "base_200": range(0, 4), "base_400": range(0, 8), "base_800": range(0, 16),
+    "base_200": range(4), "base_400": range(8), "base_800": range(16),
     "new_500": range(100, 110), "new_50": range(200, 201),
 }  # fmt: skip
 

@@ -1,9 +1,10 @@
 """What Spark costs augmentation, and whether its cost grows with the rows.
 
-Ours: the stage's own work on a warm session, from Parquet to Parquet: 10,000 JPEGs of 256 px through decode, resized crop, rotate, flip,
-brightness and contrast, noise, encode, on two cores. Theirs: the same steps of albumentations in two plain processes that are already
-running and have it loaded, each with half of the same Parquet to read, and Parquet to write. The two take turns. Then n, 4n and 16n small
-images: the exponent of time over rows, and what the driver holds in memory at its most.
+Ours: the stage's own work on a warm session, from Parquet to Parquet: 10,000 JPEGs of 256 px through decode, resized
+crop, rotate, flip, brightness and contrast, noise, encode, on two cores. Theirs: the same steps of albumentations in
+two plain processes that are already running and have it loaded, each with half of the same Parquet to read, and
+Parquet to write. The two take turns. Then n, 4n and 16n small images: the exponent of time over rows, and what the
+driver holds in memory at its most.
 """
 
 from __future__ import annotations

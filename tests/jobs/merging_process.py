@@ -1,6 +1,8 @@
-"""A process that merges rows, to be killed or to race with others: `python merging_process.py ROOT STAGE COMMITS [PARQUET]`.
+"""A process that merges rows, to be killed or to race with others: `python merging_process.py ROOT STAGE COMMITS
+[PARQUET]`.
 
-With a Parquet folder it merges that into `dataset`; without, it brings `quarantine` in step with COMMITS growing sets of a stage's rows.
+With a Parquet folder it merges that into `dataset`; without, it brings `quarantine` in step with COMMITS growing sets
+of a stage's rows.
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ def test_gate_gives_the_first_reason_that_holds(spark: Any, config_for: Callable
 def test_rows_that_make_judges_worse_are_refused(
     spark: Any, config_for: Callable[..., Config], entry: dict[str, Any], how: str, reason: str, number: int | None
 ) -> None:
-    """All of a generator's rows, or those beyond the share that was of use, unless the recipe asks for a report alone."""
+    """All of a generator's rows, or those beyond the share that was of use, unless the recipe asks for a report
+    alone.
+    """
     config = config_for("digits", *ONE, f"gate.usefulness={how}")
     judged(config, [verdict(row) for row in (*AUGMENTED, *SYNTHETIC)], told(entry))
     counts = run(spark, config, gate)

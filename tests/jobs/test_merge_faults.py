@@ -1,4 +1,6 @@
-"""Crashes on each side of every commit, and several processes at one table: whole versions, nothing lost, nothing twice."""
+"""Crashes on each side of every commit, and several processes at one table: whole versions, nothing lost, nothing
+twice.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ def test_kills_at_random_moments(spark: Any, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("writers", [2, 4])
 def test_processes_at_one_local_table_lose_nothing(tmp_path: Path, writers: int) -> None:
-    """Every commit of every process is in the log, every row in the table. SEEDBED_TEST_COMMITS says how many (1,000: hours)."""
+    """Every commit of every process is in the log, every row in the table. SEEDBED_TEST_COMMITS says how many (1,000:
+    hours).
+    """
     root, each = tmp_path / "root", COMMITS // writers
     stages = [f"stage{number}" for number in range(writers)]
     processes = [start(root, stage, str(each)) for stage in stages]

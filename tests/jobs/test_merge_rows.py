@@ -116,10 +116,10 @@ def test_a_note_on_top_of_another_version_is_not_believed(merging: Merging, monk
     merging(BASE)
     real = tables._merge
 
-    def late(target: Any, *given: Any) -> None:
+    def late(*given: Any) -> None:
         place = quoted(merging.config, "dataset")
         merging.spark.sql(f"DELETE FROM {place} WHERE row_id = '{BASE[0]['row_id']}'")
-        real(target, *given)
+        real(*given)
 
     monkeypatch.setattr(tables, "_merge", late)
     more = [*BASE, *rows_of("d", 4)]
@@ -134,13 +134,13 @@ def test_a_conflict_is_retried_from_the_comparison(merging: Merging, monkeypatch
     merging(BASE)
     real, calls = tables._merge, []
 
-    def conflicting(target: Any, *given: Any) -> None:
+    def conflicting(*given: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             place = quoted(merging.config, "dataset")
             merging.spark.sql(f"DELETE FROM {place} WHERE row_id = '{BASE[0]['row_id']}'")
             raise ConcurrentAppendException("another writer came first")
-        real(target, *given)
+        real(*given)
 
     monkeypatch.setattr(tables, "_merge", conflicting)
     assert merging([*BASE, *rows_of("d", 4)]) == (5, 0, 0)
