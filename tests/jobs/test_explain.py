@@ -101,7 +101,7 @@ def _sampled(config: Config, train: pa.Table) -> pa.Table:
     place = runs.locate(config, "train", "image_mixture")
     folder = f"{place.inputs['clean'].folder}/rows/row_split=train"
     pq.write_table(train, f"{folder}/part-00000.parquet")
-    work({"job": job_of(config, config.recipe.generate[0], folder, place.folder)})
+    work(job_of(config, config.recipe.generate[0], folder, place.folder))
     sampler = Sampler(f"{place.folder}/checkpoint")
     runs.finish(place, StageResult({}, {"checkpoint": sampler.id}), 1.0)
     return pa.concat_tables([sampler(label, 0, 4) for label in ("3", "7")])
