@@ -1,4 +1,4 @@
-"""From an image and its label to a score: the critic of `image_gan`."""
+"""From an image and its label to a score, and to its label: the critic of `image_gan`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Critic(nn.Module):
     """Convolutions that halve, a dense layer, and a score that the label's embedding projects (Miyato, Koyama 2018).
 
     With `spread`, rows also carry how their features deviate among the rows of their own label in the batch, real and
-    made apart: minibatch standard deviation (Karras et al. 2018), by label.
+    made apart: minibatch standard deviation (Karras et al. 2018), by label. Its second task is to recognise labels.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         bound = spectral_norm if spectral else lambda layer: layer
-        self.labels, self.spread = labels, spread
+        self.spread = spread
         layers: list[nn.Module] = []
         before, (height, width) = shape[0], shape[1:]
         times = doublings(height, width) if halvings is None else halvings
@@ -51,21 +51,23 @@ class Critic(nn.Module):
         self.maps = nn.Sequential(*layers)
         self.dense = bound(nn.Linear(before * height * width, FEATURES))
         seen = FEATURES * (2 if spread else 1)
+        self.recognise = nn.Linear(FEATURES, labels)
         self.score = nn.Linear(seen, 1)  # free to scale: a score that is bounded too tells rows apart too weakly
         self.embed = nn.Embedding(labels, seen)
         nn.init.normal_(self.embed.weight, std=seen**-0.5)
 
-    def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, F)."""
-        return functional.leaky_relu(self.dense(self.maps(image).flatten(1)), SLOPE)
+    def forward(self, image: Tensor, label: Tensor, groups: int = 1) -> tuple[Tensor, Tensor]:
+        """Scores (N,), and logits of the rows' labels (N, labels).
 
-    def forward(self, image: Tensor, label: Tensor, groups: int = 1) -> Tensor:
-        """Score rows (N,); the batch is `groups` equal parts, of which rows are compared within one."""
-        features = self.features(image)
+        The batch is `groups` equal parts; rows are compared within their part.
+        """
+        features = functional.leaky_relu(self.dense(self.maps(image).flatten(1)), SLOPE)
+        logits = self.recognise(features)
         if self.spread:
             group = torch.arange(groups, device=label.device).repeat_interleave(len(label) // groups)
-            features = torch.cat([features, deviations(features, label + self.labels * group, groups * self.labels)], 1)
-        return self.score(features)[:, 0] + (self.embed(label) * features).sum(1)
+            kinds = groups * logits.shape[1]
+            features = torch.cat([features, deviations(features, label + logits.shape[1] * group, kinds)], 1)
+        return self.score(features)[:, 0] + (self.embed(label) * features).sum(1), logits
 
 
 def deviations(features: Tensor, kind: Tensor, kinds: int) -> Tensor:
