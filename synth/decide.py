@@ -20,8 +20,8 @@ from synth.judges.folds import folds
 
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
-CLEAR = 0.8
-VERY_CLEAR = 0.95
+CLEAR = 0.9
+VERY_CLEAR = 0.975
 DRAWS = 1000
 INTERVAL = (0.05, 0.95)
 LEAST_ROWS = 20  # of val in each half: with fewer nothing can be said
