@@ -255,7 +255,7 @@ def _judging(form: Form) -> str:
     return "\n".join(
         [
             _why(why),
-            "gate: {min_label_agreement: 0.5, copies: quarantine, usefulness: not_worse}",
+            "gate: {min_label_agreement: 0.3, copies: quarantine, usefulness: not_worse}",
             "# Who measures, on real test rows, what the made ones are worth.",
             f"evaluate: {{judges: [cnn, svc], seeds: 3, steps: {steps}}}",
             "",
