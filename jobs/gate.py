@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 STAGE = "gate"
 MADE_BY = "made_by"
-FILE_BYTES = 32 << 20  # of accepted rows in one file
 _WORK = "work"
 _BELOW_ALL = "0" * records.WHICH_HEX
 
@@ -139,12 +138,12 @@ def _lay_down_accepted(
     staged: dict[str, Done],
 ) -> str:
     """Write the accepted rows in the order of their ids."""
-    from jobs.spark import hand_off, in_order
+    from jobs.spark import file_count, hand_off, in_order
 
     refused = decided.where("row_reason is not null").select("row_id")
     kept = rows.join(refused, "row_id", "left_anti") if counts["refused"] else rows
-    size = sum(_bytes(f"{done.folder}/rows") for done in staged.values())
-    return hand_off(in_order(kept.select(*schema.names), -(-size // FILE_BYTES)), place.folder, "accepted")
+    files = file_count(rows.sparkSession, sum(_bytes(f"{done.folder}/rows") for done in staged.values()))
+    return hand_off(in_order(kept.select(*schema.names), files), place.folder, "accepted")
 
 
 def _lay_down_refused(rows: DataFrame, decided: DataFrame, schema: pa.Schema, place: Place) -> str:

@@ -43,6 +43,9 @@ SESSION_CONFS = {
     "spark.databricks.delta.merge.materializeSource": "none",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.session.timeZone": "UTC",
+    # A MERGE of new makers' rows joins them with the few ids that lie in their makers' ranges: hand those to every task
+    # rather than move and sort the payload of all new rows.
+    "spark.sql.autoBroadcastJoinThreshold": str(64 << 20),
 }
 # A JVM of our own lives for minutes, which the optimising compiler would spend on compiling: without it a first MERGE
 # costs half the processor time. A runtime's own spark.driver.extraJavaOptions come after these and win.
@@ -53,6 +56,7 @@ _STATIC_CONFS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.ui.showConsoleProgress": "false",
     "spark.ui.enabled": "false",
+    "spark.sql.files.maxPartitionBytes": str(32 << 20),  # with 128 MiB, few files keep few cores busy
 }
 
 

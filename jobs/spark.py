@@ -18,7 +18,7 @@ from jobs.session import log_path, session
 from jobs.tables import Merged, merge_rows, publish_refused
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 MAX_BATCH_BYTES = 16 << 20  # of encoded payload per call of a mapped function, and per batch that it returns
 MAX_BATCH_ROWS = 4096
@@ -93,6 +93,15 @@ def spread(rows: DataFrame, tasks: int) -> DataFrame:
     return rows.repartition(wanted, "row_id") if wanted > rows.rdd.getNumPartitions() else rows
 
 
+def file_count(spark: SparkSession, size: int) -> int:
+    """How many files `size` bytes are best laid down in.
+
+    So that each is read as one partition, and a table that is written from them has files of neighbouring ids.
+    """
+    bytes_per_partition = int(spark.conf.get("spark.sql.files.maxPartitionBytes").removesuffix("b"))
+    return max(1, -(-size // (bytes_per_partition * 3 // 4)))
+
+
 def in_order(rows: DataFrame, files: int) -> DataFrame:
     """Rows in the order of their ids, in about `files` partitions of neighbouring ids."""
     parted = rows.coalesce(1) if files <= 1 else rows.repartitionByRange(files, "row_id")
@@ -124,6 +133,6 @@ def digests(rows: DataFrame, by: str = "row_split") -> dict[str, str]:
 
 
 __all__ = [
-    "Merged", "digests", "exists", "hand_off", "hash_number", "in_order", "log_path", "map_rows", "merge_rows",
-    "publish_refused", "read", "session", "sliced", "spread", "table",
+    "Merged", "digests", "exists", "file_count", "hand_off", "hash_number", "in_order", "log_path", "map_rows",
+    "merge_rows", "publish_refused", "read", "session", "sliced", "spread", "table",
 ]  # fmt: skip

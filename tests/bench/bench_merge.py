@@ -25,43 +25,51 @@ import pyarrow.parquet as pq
 
 import conf
 from conf import Config
+from jobs.census import FILE as CENSUS
 from jobs.spark import merge_rows, session, table
 from udfs import records
 
 PAYLOAD_BYTES = 400
+FILE_BYTES = 24 << 20
 MAKER_ROWS = 50_000
 ROUNDS = 3
 
 
 def rows_of(makers: range, maker_rows: int = MAKER_ROWS, edited: bool = False) -> pa.Table:
     """The rows of some makers, in the order of their ids; edited, a hundredth differs and a hundredth is missing."""
-    random = np.random.default_rng(makers.start)
-    parts = []
-    for number in makers:
-        maker = records.maker("bench", number)
-        ids = sorted(maker + records.which(index) for index in range(maker_rows))
-        label = pa.array([str(index % 10) for index in range(maker_rows)])
-        payload = random.bytes(PAYLOAD_BYTES * maker_rows)
-        images = [payload[start : start + PAYLOAD_BYTES] for start in range(0, len(payload), PAYLOAD_BYTES)]
-        hashes = [f"{value:016x}" for value in random.integers(0, 2**63, maker_rows)]
-        if edited:
-            images[::100] = [image[::-1] for image in images[::100]]
-            hashes[::100] = [value[::-1] for value in hashes[::100]]
-        columns = {
-            "row_id": ids, "row_origin": ["augmented"] * maker_rows, "row_split": ["train"] * maker_rows,
-            "row_label_source": ["inherited"] * maker_rows, "row_hash": hashes, "label": label, "image": images,
-        }  # fmt: skip
-        rows = records.conform(pa.table(columns), records.image_schema())
-        parts.append(rows.filter(np.arange(maker_rows) % 100 != 1) if edited else rows)
-    return pa.concat_tables(parts).sort_by("row_id")
+    parts = [_of_maker(number, maker_rows, edited) for number in makers]
+    return pa.concat_tables(sorted(parts, key=lambda part: part["row_id"][0].as_py()))
+
+
+def _of_maker(number: int, count: int, edited: bool) -> pa.Table:
+    random = np.random.default_rng(number)
+    ids = np.sort(np.frombuffer(random.bytes(12 * count), "S12"))
+    maker = records.maker("bench", number)
+    hashes = random.integers(0, 2**63, count)
+    payload = np.frombuffer(random.bytes(PAYLOAD_BYTES * count), np.uint8).copy()
+    if edited:
+        hashes[::100] += 1
+        payload.reshape(count, -1)[::100, 0] ^= 255
+    offsets = pa.py_buffer(np.arange(0, PAYLOAD_BYTES * count + 1, PAYLOAD_BYTES, dtype=np.int32))
+    columns = {
+        "row_id": [maker + each.ljust(12, b"\0").hex() for each in ids.tolist()],
+        "row_origin": ["augmented"] * count,
+        "row_split": ["train"] * count,
+        "row_label_source": ["inherited"] * count,
+        "row_hash": [f"{value:016x}" for value in hashes.tolist()],
+        "label": [str(index % 10) for index in range(count)],
+        "image": pa.Array.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(payload)]),
+    }
+    rows = records.conform(pa.table(columns), records.image_schema())
+    return rows.filter(pa.array(np.arange(count) % 100 != 1)) if edited else rows
 
 
 def written(rows: pa.Table, folder: Path) -> str:
-    """The rows as two Parquet files, as two tasks would have written them."""
+    """The rows as Parquet in the order of their ids, in files of the size that the gate writes."""
     folder.mkdir(parents=True)
-    half = -(-rows.num_rows // 2)
-    for number, start in enumerate(range(0, rows.num_rows, half)):
-        pq.write_table(rows.slice(start, half), folder / f"part-{number}.parquet")
+    step = FILE_BYTES // (PAYLOAD_BYTES + 120)
+    for number, start in enumerate(range(0, max(rows.num_rows, 1), step)):
+        pq.write_table(rows.slice(start, step), folder / f"part-{number:05d}.parquet")
     return str(folder)
 
 
@@ -90,7 +98,10 @@ class Bench:
         return self.time(lambda config: writer.save(table(config, "dataset")))
 
     def merge(self, *paths: str) -> float:
-        """Seconds of bringing the table in step with the rows of all `paths`."""
+        """Seconds of bringing the table in step with the rows of all `paths`, of which the last are new and not yet
+        counted.
+        """
+        Path(paths[-1], CENSUS).unlink(missing_ok=True)
         return self.time(lambda config: merge_rows(self._spark, config, "dataset", paths, partition_by=["row_origin"]))
 
 
@@ -123,6 +134,7 @@ def main() -> None:
 def measure(spark: Any, config: Config, root: Path, rounds: int) -> dict[str, Any]:
     """All figures."""
     data = {name: written(rows_of(makers), root / name) for name, makers in MAKERS.items()}
+    data["empty"] = written(records.image_schema().empty_table(), root / "empty")
     edited = written(rows_of(MAKERS["base_400"], edited=True), root / "edited")
     whole = Bench(spark, at(config, root / "t400"), data["base_400"])
     whole.merge(data["base_400"], data["new_50"])  # warms both up
@@ -138,7 +150,7 @@ def measure(spark: Any, config: Config, root: Path, rounds: int) -> dict[str, An
         lambda: large.merge(data["base_800"], data["new_50"]),
     )
     (edit,) = medians(rounds, lambda: whole.merge(edited))
-    (none,) = medians(rounds, lambda: whole.merge(data["base_400"]))
+    (none,) = medians(rounds, lambda: whole.merge(data["base_400"], data["empty"]))
     return {
         "merge_500k_into_400k_s": round(merge, 2),
         "blind_append_500k_s": round(append, 2),
