@@ -25,8 +25,7 @@ def check_recipe(config: Config) -> None:
     if "augment" in todo and recipe.augment:
         from udfs.steps import compile_steps
 
-        _compiled(config, "augment.steps", recipe.augment.steps, lambda steps: compile_steps(steps,
-        form=recipe.image))
+        _compiled(config, "augment.steps", recipe.augment.steps, lambda steps: compile_steps(steps, form=recipe.image))
     for place, generator in enumerate(recipe.generate):
         if f"train.{generator.name}" in todo:
             from synth.job import options_of

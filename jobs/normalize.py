@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from conf import Config, runs
@@ -64,7 +65,7 @@ class Measuring:
         bad = [row for row, reason in zip(batch.column("row_id").to_pylist(), reasons, strict=True) if reason]
         if bad:
             raise ValueError(f"clean rows cannot be decoded, the first is {bad[0]}: run `seedbed clean --force`")
-        measured = statistics.measure(images)
+        measured = statistics.measure(np.asarray(images))
         return pa.RecordBatch.from_pydict(
             {"measured": [json.dumps(measured.as_dict())], "rows": [batch.num_rows]}, schema=_MEASURED
         )

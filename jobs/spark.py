@@ -98,7 +98,7 @@ def file_count(spark: SparkSession, size: int) -> int:
 
     So that each is read as one partition, and a table that is written from them has files of neighbouring ids.
     """
-    bytes_per_partition = int(spark.conf.get("spark.sql.files.maxPartitionBytes").removesuffix("b"))
+    bytes_per_partition = int(str(spark.conf.get("spark.sql.files.maxPartitionBytes")).removesuffix("b"))
     return max(1, -(-size // (bytes_per_partition * 3 // 4)))
 
 

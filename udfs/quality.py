@@ -68,7 +68,7 @@ def _root(matrix: Numbers) -> Numbers:
 
 
 def kernel_distance(first: Vectors, second: Vectors) -> float:
-    """Unbiased squared MMD under the kernel (x·y / F + 1)^3 (Bińkowski et al. 2018); may come out a little below zero."""
+    """Unbiased squared MMD under the kernel (x·y / F + 1)^3 (Bińkowski et al. 2018); can be below 0."""
     within = _mean_kernel(first, first, diagonal=False) + _mean_kernel(second, second, diagonal=False)
     return float(within - 2 * _mean_kernel(first, second, diagonal=True))
 

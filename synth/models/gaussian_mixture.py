@@ -40,6 +40,13 @@ class MixtureConfig:
 class GaussianMixture(nn.Module):
     """Mixtures over coordinates (N, P); before it is fitted, N(0, I). Buffers' shapes depend on the config alone."""
 
+    round: Tensor
+    sizes: Tensor
+    means: Tensor
+    factors: Tensor
+    prior: Tensor
+    log_likelihood: Tensor
+
     def __init__(self, config: MixtureConfig, labels: int, width: int) -> None:
         super().__init__()
         self.config, self.labels, self.width = config, labels, width

@@ -41,6 +41,11 @@ class ImageInterpolation(nn.Module):
 
     balanced = False
 
+    codes: Tensor
+    near: Tensor
+    first: Tensor
+    count: Tensor
+
     def __init__(self, config: Config, shape: tuple[int, int, int], labels: int) -> None:
         super().__init__()
         self.config, self.average_decay = config, config.average_decay

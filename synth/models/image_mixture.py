@@ -44,6 +44,11 @@ def build(config: Config, channels: int, height: int, width: int, labels: int) -
 class ImageMixture(nn.Module):
     """Principal components, and a mixture over them; all state is in buffers."""
 
+    round: Tensor
+    search: Tensor
+    centre: Tensor
+    basis: Tensor
+
     def __init__(self, config: Config, shape: tuple[int, int, int], labels: int) -> None:
         super().__init__()
         self.config, self.shape = config, shape

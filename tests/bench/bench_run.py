@@ -42,7 +42,8 @@ def main() -> None:
         {"case": "the same again, unchanged", "measured_s": round(again, 2), "bar_s": 3, "met": again <= 3},
     ]
     for row in rows:
-        print(f"{row['case']:<28} {row['measured_s']:>7} s   bar {row['bar_s']} s   {'met' if row['met'] else 'MISSED'}")
+        met = "met" if row["met"] else "MISSED"
+        print(f"{row['case']:<28} {row['measured_s']:>7} s   bar {row['bar_s']} s   {met}")
     for stage, seconds in sorted(stages.items(), key=lambda item: -item[1]):
         print(f"    {stage:<40} {seconds:>6.1f} s")
     if given.out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -52,10 +53,8 @@ def finish(root: Path, *overrides: str, timeout_s: float = 400, **environment: s
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to the command and all that it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
