@@ -251,7 +251,8 @@ def _writable(root: Path) -> Finding:
 
 def _tables(config: Config) -> Iterator[Finding]:
     """Table features that Ray and other readers do not know."""
-    from jobs.show import TABLES, opened
+    from jobs.plain_tables import opened
+    from jobs.show import TABLES
 
     if "/" not in config.tables:
         return

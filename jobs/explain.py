@@ -20,7 +20,7 @@ from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.runs import Done
 from jobs import report_rows
-from jobs.show import opened
+from jobs.plain_tables import rows as rows_in
 from udfs import records
 
 ID_HEX = records.MAKER_HEX + records.WHICH_HEX
@@ -63,12 +63,12 @@ def find(config: Config, row_id: str) -> Explained:
         raise RecipeError(f"{row_id!r} is no row id: {ID_HEX} hex digits, or at least the first {PREFIX_MIN} of them.")
     missing = True
     for name in TABLES:
-        table = opened(config, name)
-        if table is None:
+        there = rows_in(config, name)
+        if there is None:
             continue
         missing = False
         wanted = pc.field("row_id") == asked if len(asked) == ID_HEX else _begins(asked)
-        rows = table.to_pyarrow_dataset().to_table(filter=wanted).to_pylist()
+        rows = there.to_table(filter=wanted).to_pylist()
         ids = sorted({row["row_id"] for row in rows})
         if len(ids) > 1:
             raise RecipeError(
@@ -263,9 +263,9 @@ def markers(config: Config, stage: str) -> Iterator[Done]:
 
 def _parents(config: Config, ids: list[str]) -> dict[str, dict[str, Any]]:
     """The real rows of these ids, from the table clean or from what label made."""
-    table = opened(config, "clean")
+    there = rows_in(config, "clean")
     wanted = pc.field("row_id").isin(pa.array(ids, pa.string()))
-    rows = table.to_pyarrow_dataset().to_table(filter=wanted).to_pylist() if table and ids else []
+    rows = there.to_table(filter=wanted).to_pylist() if there and ids else []
     found = {row["row_id"]: row for row in rows}
     for done in markers(config, "label"):
         dataset = report_rows.opened(f"{done.folder}/rows/row_split=train")

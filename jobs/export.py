@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from conf import Config
 from conf.errors import RecipeError, StageError
 from conf.progress import progress
-from jobs.show import opened
+from jobs.plain_tables import rows
 
 BATCH_ROWS = 512
 SHARD_ROWS = 10_000
@@ -37,20 +37,19 @@ def export(config: Config, kind: str, to: Path, splits: list[str]) -> Counter[st
     """Write the rows of `splits` (all where empty) below the new folder `to`; returns rows by split."""
     if kind not in KINDS:
         raise RecipeError(f"--format {kind}: there are {', '.join(KINDS)}.")
-    table = opened(config, "dataset")
-    if table is None:
+    there = rows(config, "dataset")
+    if there is None:
         raise StageError(
             f"There is no dataset of {config.recipe.name} yet: `seedbed run {config.recipe.name}` makes it."
         )
     if to.exists() and any(to.iterdir()):
         raise RecipeError(f"--to {to}: holds something already; name a new folder, or empty it.")
     to.mkdir(parents=True, exist_ok=True)
-    rows = table.to_pyarrow_dataset()
     chosen = pc.field("row_split").isin(splits) if splits else None
     written: Counter[str] = Counter()
-    with progress("export", rows.count_rows(filter=chosen), "rows") as bar:
-        columns = [name for name in (*COLUMNS, "mask") if name in rows.schema.names]
-        batches = rows.to_batches(columns=columns, filter=chosen, batch_size=BATCH_ROWS)
+    with progress("export", there.count_rows(filter=chosen), "rows") as bar:
+        columns = [name for name in (*COLUMNS, "mask") if name in there.schema.names]
+        batches = there.to_batches(columns=columns, filter=chosen, batch_size=BATCH_ROWS)
         for batch in KINDS[kind](config, to, (batch for batch in batches if batch.num_rows)):
             written.update(batch.column("row_split").to_pylist())
             bar.advance(batch.num_rows)

@@ -28,7 +28,7 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
     gains = gain_rows(told)
     return {
         "recipe": config.recipe.name,
-        "headline": headline(config, told),
+        "headline": headline(told, dones),
         "headlines": [each.get("text", "") for each in (told.get("headlines") or {}).values()],
         "verdict": verdict(gains, grown_arm(config, gains)),
         "stages": [stage_row(each) for each in dones.values()],
@@ -54,14 +54,20 @@ def read(dones: Mapping[str, Done], stage: str, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def headline(config: Config, told: Mapping[str, Any]) -> dict[str, Any]:
-    """What evaluate put at the head of everything, or the plain fact that nothing could be measured."""
+def headline(told: Mapping[str, Any], dones: Mapping[str, Done]) -> dict[str, Any]:
+    """What evaluate put at the head of everything, or the plain fact that nothing was added or measured."""
     found = told.get("headline") or {}
-    text = (
-        found.get("text")
-        or f"{config.recipe.name}: no worth could be measured (no rows were added, or there are none to test on)"
-    )
-    return {"extrapolated": False, **found, "text": text}
+    return {"extrapolated": False, **found, "text": found.get("text") or _nothing(dones)}
+
+
+def _nothing(dones: Mapping[str, Done]) -> str:
+    """Why there is no figure."""
+    if "gate" not in dones:
+        return "nothing was added: the recipe makes no rows"
+    made, accepted = total(dones["gate"].counts.get("in")), total(dones["gate"].counts.get("accepted"))
+    if not accepted:
+        return f"nothing was added: all {made or 0:,} made rows were refused"
+    return f"{accepted:,} rows were added; what they are worth could not be measured"
 
 
 def gain_rows(told: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ def verdict(gains: list[dict[str, Any]], arm: str) -> dict[str, str]:
     """One plain sentence on what the rows of `arm` do: `kind` is good, none, mixed or bad."""
     best = [row for row in gains if row["arm"] == arm and row["interval"]]
     if not best:
-        return {"kind": "none", "text": "Nothing was added, or nothing could be measured: there is no gain to report."}
+        return {"kind": "none", "text": "There is no gain to report. The table below says what was refused, and why."}
     better = [row["judge"] for row in best if row["words"] == "better"]
     worse = [row["judge"] for row in best if row["words"] == "worse"]
     if better and not worse:

@@ -12,14 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from conf import Config, runs
-from conf.errors import StageError
 from jobs.display import told
+from jobs.plain_tables import opened, rows
 from jobs.terminal import in_words
 from udfs.records import ORIGINS, SPLITS
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
-
     from jobs.pipeline import Planned
 
 REPORT, METRICS = "report.html", "metrics.json"
@@ -102,24 +100,12 @@ def _sum(table: pa.Table, column: str) -> int:
     return sum(value or 0 for value in table.column(column).to_pylist()) if column in table.schema.names else 0
 
 
-def opened(config: Config, name: str) -> DeltaTable | None:
-    """One of the recipe's tables, None where it is not there yet. Raises StageError where a metastore holds it."""
-    from deltalake import DeltaTable
-
-    if "/" not in config.tables:
-        raise StageError(
-            f"The tables lie in the metastore as {config.tables}.{config.recipe.name}_...: look at them there, by SQL."
-        )
-    place = f"{config.tables.rstrip('/')}/{config.recipe.name}/{name}"
-    return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
-
-
 def row_counts(config: Config) -> Counter[tuple[str, str, str]]:
     """Rows of `dataset` by origin, split and label."""
-    table = opened(config, "dataset")
+    there = rows(config, "dataset")
     found: Counter[tuple[str, str, str]] = Counter()
     columns = ["row_origin", "row_split", "label"]
-    for batch in table.to_pyarrow_dataset().to_batches(columns=columns) if table else []:
+    for batch in there.to_batches(columns=columns) if there else []:
         sums = pa.table(batch.columns, names=columns).group_by(columns).aggregate([([], "count_all")])
         for row in sums.to_pylist():
             found[row["row_origin"], row["row_split"] or "", row["label"] or ""] += row["count_all"]
@@ -128,9 +114,9 @@ def row_counts(config: Config) -> Counter[tuple[str, str, str]]:
 
 def refused_counts(config: Config) -> Counter[tuple[str, str]]:
     """Rows of `quarantine` by stage and reason."""
-    table = opened(config, "quarantine")
+    there = rows(config, "quarantine")
     found: Counter[tuple[str, str]] = Counter()
-    for batch in table.to_pyarrow_dataset().to_batches(columns=["row_stage", "row_reason"]) if table else []:
+    for batch in there.to_batches(columns=["row_stage", "row_reason"]) if there else []:
         for stage, reason in zip(batch["row_stage"].to_pylist(), batch["row_reason"].to_pylist(), strict=True):
             found[stage or "", reason or ""] += 1
     return found
