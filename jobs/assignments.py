@@ -49,8 +49,9 @@ def known_splits(spark: SparkSession, config: Config, place: Place) -> DataFrame
 
 
 def record(config: Config, place: Place, decided: DataFrame) -> None:
-    """Keep the assignments that were made here for the first time."""
-    fresh = decided.where("given is null and known is null and row_split is not null and fate in ('kept', 'merged')")
+    """Keep the assignments that were made here for the first time; rows without a label have none to keep."""
+    fresh = decided.where("given is null and known is null and label is not null and fate in ('kept', 'merged')")
+    fresh = fresh.where("row_split is not null")
     kept = fresh.select("row_id", fresh["row_split"].alias("known"))
     kept.coalesce(1).write.mode("overwrite").parquet(f"{home_of_assignments(config)}/{place.fingerprint}")
 
@@ -162,7 +163,7 @@ def _settled(rows: DataFrame, split: Column) -> DataFrame:
             "fate": fate,
             "row_reason": F.coalesce("row_reason", reason),
             "row_detail": detail,
-            "row_split": F.when(settled != LEFT_OUT, settled),
+            "row_split": F.when(fate == "refused", F.col("given")).when(settled != LEFT_OUT, settled),
         }
     ).select(
         "row_id",

@@ -45,9 +45,10 @@ def run(spark: SparkSession, config: Config) -> StageResult:
         outcome = verdicts.write(_whole(decoded, judged), place.folder, schema)
         bar.advance(arrived)
         counts = outcome.counts()
-        _check(config, counts, arrived)
+        _check_law(counts, arrived)
         if counts["refused"] or exists(spark, config, "quarantine"):
             publish_refused(spark, config, STAGE, f"{place.folder}/refused", records.refused_schema(schema))
+        _check_classes(config, counts)
         stages = {STAGE: place.fingerprint}
         merged = merge_rows(spark, config, "clean", f"{place.folder}/rows", stages=stages, schema=schema)
         remove(place.folder, _WORK)
@@ -179,19 +180,23 @@ def _whole(decoded: DataFrame, judged: DataFrame) -> DataFrame:
     )
 
 
-def _check(config: Config, counts: dict[str, Any], arrived: int) -> None:
-    """Raise StageError where rows were lost or doubled on the way, or a class has nothing left to train on."""
+def _check_law(counts: dict[str, Any], arrived: int) -> None:
+    """Raise StageError where rows were lost or doubled on the way."""
     came_out = counts["kept"] + sum(counts["refused"].values()) + counts["merged"] + counts["left_out"]
     if not arrived == counts["in"] == came_out:
         raise StageError(
             f"clean lost count: {arrived:,} rows came in, {came_out:,} of {counts['in']:,} have a verdict."
             " Please report this."
         )
+
+
+def _check_classes(config: Config, counts: dict[str, Any]) -> None:
+    """Raise StageError where a class has nothing left to train on."""
     train = counts["splits"].get("train", {})
     without = [label for label in config.recipe.labels if not train.get(label)]
     if without:
         raise StageError(
-            f"{config.origin}: no train row of class {without[0]!r} is left of {arrived:,} rows;"
+            f"{config.origin}: no train row of class {without[0]!r} is left of {counts['in']:,} rows;"
             f" refused were {counts['refused']}. Add rows of it, loosen clean, or take it out of labels."
         )
 

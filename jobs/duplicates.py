@@ -41,7 +41,7 @@ def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> Dat
 
     `rank` is 0 for given test rows, 1 for given val rows, 2 for all others. Rows of equal pixels and rank are copies;
     `node` names the one that stands for them. A copy of a given test or val row is refused, and so are copies whose
-    labels conflict: nobody knows which is right.
+    labels conflict: nobody knows which is right. Given test and val rows are not merged: the yardstick stays whole.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -61,7 +61,7 @@ def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> Dat
             "node": F.first(order).over(best_first),
         }
     )
-    merged = (F.col("place") > 1) & F.lit(rule.exact == "drop")
+    merged = (F.col("place") > 1) & (F.col("rank") == 2) & F.lit(rule.exact == "drop")
     unlabelled = F.col("label").isNull() & ((F.col("rank") < 2) | F.lit(not has_label_stage))
     reason = (
         F.when(F.col("rank") > F.col("top"), F.when(F.col("top") == 0, "copy_of_test").otherwise("copy_of_val"))

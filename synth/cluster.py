@@ -55,7 +55,7 @@ def start(config: Config) -> Iterator[Cluster]:
 
 
 def _own(config: Config, tries: int) -> None:
-    """Start a Ray of our own; again where it was too slow, for Ray gives a node 30 s to start, and machines are busy."""
+    """Start a Ray of our own; again where that was too slow: Ray gives a node 30 s, and machines are busy."""
     import ray
 
     try:

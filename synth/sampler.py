@@ -41,10 +41,14 @@ class Form:
 
 
 def build(form: Form) -> Any:
-    """The model of a form, before its weights are loaded."""
+    """The model of a form, before its weights are loaded. Raises StageError where it cannot be built."""
     module = importlib.import_module(f"synth.models.{form.model}")
     config = laid_over(next(iter(module.PRESETS.values())), form.options)
-    return module.build(config, form.channels, form.height, form.width, len(form.labels))
+    try:
+        return module.build(config, form.channels, form.height, form.width, len(form.labels))
+    except ValueError as error:
+        shape = f"{form.height} x {form.width} x {form.channels}"
+        raise StageError(f"{form.model} cannot be built for images of {shape}: {error}") from error
 
 
 def laid_over(config: Any, options: dict[str, Any]) -> Any:

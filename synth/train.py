@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow.fs as pafs
@@ -28,7 +28,6 @@ from conf.runs import StageResult
 from synth import checkpoint
 from synth.cluster import Cluster
 from synth.job import Job, job_of
-from synth.sampler import build
 from synth.work import work
 
 MAX_FAILURES = 3
@@ -75,11 +74,22 @@ def _train(job: Job, config: Config) -> None:
             storage_path=f"{job.folder}/ray", name="train", failure_config=FailureConfig(MAX_FAILURES)
         ),
     )
-    with _environment(runtime.timeout_s), _interruptible(), _shown(job):
+    with _environment(runtime.timeout_s), _shown(job):
         try:
-            trainer.fit()
+            _apart(trainer.fit) if runtime.workers else trainer.fit()
         except TrainingFailedError as error:
             raise StageError(_failed(job, error)) from error
+
+
+def _apart(fit: Callable[[], Any]) -> None:
+    """Call `fit` in a thread of its own, where the trainer leaves Ctrl-C to whoever has it."""
+    with ThreadPoolExecutor(1, "trainer") as pool:
+        future = pool.submit(fit)
+        try:
+            future.result()
+        except KeyboardInterrupt:
+            ray.shutdown()  # ends the workers, and with them the call
+            raise
 
 
 def _work(told: dict[str, Any]) -> None:
@@ -129,24 +139,11 @@ def _environment(timeout_s: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Give Ctrl-C back to whoever had it: the trainer takes it over."""
-    mine = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if mine else None
-    try:
-        yield
-    finally:
-        if mine:
-            signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
 def _shown(job: Job) -> Iterator[None]:
     """A bar that follows what the first worker writes down, wherever it runs."""
-    by_steps = hasattr(build(job.forms[0]), "phases")
-    with progress(
-        f"train {job.name}", job.settings.max_steps if by_steps else None, "steps" if by_steps else "rounds"
-    ) as bar:
+    by_steps = "max_steps" in job.forms[0].options
+    total, unit = (job.settings.max_steps, "steps") if by_steps else (None, "rounds")
+    with progress(f"train {job.name}", total, unit) as bar:
         over, seen, said = threading.Event(), 0, 0
 
         def follow() -> None:

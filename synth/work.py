@@ -55,11 +55,19 @@ def work(job: Job) -> None:
                 wrap=parallel,
             )
         except StageError as error:  # the same again however often it is tried
-            if team.rank == 0:
-                runs.write_json(job.folder, "fitted.json", {"error": str(error)})
+            _tell(job, team, error)
             return
         if scribe:
             scribe.finish(fitted, rows)
+
+
+def _tell(job: Job, team: Team, error: StageError) -> None:
+    """Leave the error where the driver finds it; on a full disk, raise it."""
+    try:
+        if team.rank == 0:
+            runs.write_json(job.folder, "fitted.json", {"error": str(error)})
+    except OSError:
+        raise error from None
 
 
 def parallel(module: nn.Module) -> nn.Module:

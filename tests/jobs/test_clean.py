@@ -252,7 +252,7 @@ def test_splits_stick_newcomers_join_their_copies_and_bridges_are_refused(spark,
         original = rows[f"{name[:6]}.png"]
         assert rows[name]["row_split"] == original["row_split"]
     counts = Counter(after.values())
-    assert counts["val"] == counts["test"] == round(0.2 * len(after)), "the shares hold for all rows"
+    assert all(abs(counts[split] - 0.2 * len(after)) < 1 for split in ("val", "test")), "the shares hold for all rows"
 
 
 def test_a_row_between_two_splits_is_refused_as_a_bridge(spark, tmp_path):
@@ -261,7 +261,7 @@ def test_a_row_between_two_splits_is_refused_as_a_bridge(spark, tmp_path):
     data = tmp_path / "data"
     for number, image in enumerate(base):
         other = picture(10_000 + number, 48).astype(np.float32)
-        for name, share in (("left", 0.0), ("right", 0.24)):
+        for name, share in (("left", 0.0), ("right", 0.155)):
             put(data / "cat" / f"{number:03d}-{name}.png", png((image * (1 - share) + other * share).astype(np.uint8)))
         put(data / "dog" / f"{number:03d}.png", png(picture(20_000 + number, 48)))
     near = {**NEAR, "clean": {"duplicates": {"near": "group", "max_distance_bits": 16}}}
@@ -276,7 +276,7 @@ def test_a_row_between_two_splits_is_refused_as_a_bridge(spark, tmp_path):
     assert parted, "some pair lies in two splits, as they are no near copies"
     for number in range(40):
         other = picture(10_000 + number, 48).astype(np.float32)
-        put(data / "cat" / f"{number:03d}-middle.png", png((base[number] * 0.88 + other * 0.12).astype(np.uint8)))
+        put(data / "cat" / f"{number:03d}-middle.png", png((base[number] * 0.915 + other * 0.085).astype(np.uint8)))
     done = run(spark, config, "ingest", "clean")
     assert balanced(done.counts)
     assert done.counts["refused"]["bridges_splits"] > 0

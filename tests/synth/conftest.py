@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +119,32 @@ def cleaned(digits: Callable[[int], Rows]) -> Callable[[Config, int], Config]:
         return config
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ray_processes() -> Callable[[str], list[int]]:
+    """`ray_processes("ray::Maker")`: ids of the processes of that title which this run's own Ray started."""
+
+    def ours(process: int) -> bool:
+        while process > 1:
+            if process == os.getpid():
+                return True
+            try:
+                process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                return False
+        return False
+
+    def living(title: str) -> list[int]:
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    command = Path(f"/proc/{name}/cmdline").read_bytes()
+                except OSError:
+                    continue
+                if command.startswith(title.encode()) and ours(int(name)):
+                    found.append(int(name))
+        return sorted(found)
+
+    return living

@@ -91,6 +91,11 @@ def test_a_cluster_that_is_not_there_is_named(config_for: Callable[..., Config])
     assert issubclass(StageError, RuntimeError)
 
 
+def hears_ctrl_c() -> None:
+    """Undo what a shell does for commands in its background, which ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 RUNTIME = """
 name: mine
 about: one worker
@@ -101,9 +106,9 @@ train: {{workers: {workers}, threads: 1, checkpoint_every: 20}}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("workers", "how"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (1, signal.SIGINT)])
 def test_a_killed_command_is_given_again_and_ends_in_the_same_weights(
-    config_for: Callable[..., Config], cleaned: Callable[[Config, int], Config], tmp_path: Path, workers: int
+    config_for: Callable[..., Config], cleaned: Callable[[Config, int], Config], tmp_path: Path, workers: int, how: int
 ) -> None:
     (tmp_path / "mine.yaml").write_text(RUNTIME.format(workers=workers))
     said = ["generate.1.train={max_steps: 200}", "generate.1.options={generator_channels: 32, critic_channels: 16}"]
@@ -117,12 +122,12 @@ def test_a_killed_command_is_given_again_and_ends_in_the_same_weights(
         folder = Path(runs.locate(config, "train", "image_gan").folder)
         log = (tmp_path / f"{name}.log").open("w")
         if name == "killed":
-            process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, preexec_fn=hears_ctrl_c)
             while len(list(folder.glob("state/*/MANIFEST.json"))) < 2:
                 assert process.poll() is None, (tmp_path / f"{name}.log").read_text()
                 time.sleep(0.05)
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            os.kill(process.pid, how)
+            process.wait(60)
             assert not (folder / "fitted.json").exists()
         subprocess.run(command, cwd=REPOSITORY, stdout=log, stderr=log, check=True, timeout=300)
         done = runs.done(config, "train", "image_gan")

@@ -85,21 +85,7 @@ def test_shards_that_are_whole_are_kept_and_others_made_again(ray_session: Any, 
     assert kept.stat().st_mtime_ns == before
 
 
-def makers() -> list[int]:
-    """Process ids of the sampling actors that live."""
-    found = []
-    for name in Path("/proc").iterdir():
-        if name.name.isdigit():
-            try:
-                command = (name / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if command.startswith(b"ray::Maker"):
-                found.append(int(name.name))
-    return found
-
-
-def strike(rows: Path, number: int, how: int, struck: list[int]) -> threading.Thread:
+def strike(rows: Path, number: int, how: int, struck: list[int], makers: Callable[[], list[int]]) -> threading.Thread:
     """Once `number` shards are there, send a signal to one actor."""
 
     def wait() -> None:
@@ -118,7 +104,7 @@ def strike(rows: Path, number: int, how: int, struck: list[int]) -> threading.Th
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_an_actor_that_dies_or_hangs_has_its_shard_made_again(
-    ray_session: Any, digits_config: Config, how: int
+    ray_session: Any, digits_config: Config, ray_processes: Callable[[str], list[int]], how: int
 ) -> None:
     config = on(digits_config, sample={"actors": 1, "timeout_s": 8})
     trained(ray_session, config)
@@ -127,7 +113,7 @@ def test_an_actor_that_dies_or_hangs_has_its_shard_made_again(
     for path in rows.glob("*"):
         path.unlink()
     struck: list[int] = []
-    thread = strike(rows, 3, how, struck)
+    thread = strike(rows, 3, how, struck, lambda: ray_processes("ray::Maker"))
     began = time.monotonic()
     result = sample.run(ray_session, config, "image_mixture")
     thread.join()

@@ -24,7 +24,7 @@ PER_STATE = 20
 @pytest.fixture
 def gan_config(config_for: Callable[..., Config], cleaned: Callable[[Config, int], Config]) -> Callable[..., Config]:
     """A small GAN on 200 digits, with a state every 20 steps: `gan_config(workers=2)`."""
-    small = "{generator_channels: 32, critic_channels: 16, max_channels: 64, noise_width: 16}"
+    small = "{generator_channels: 32, critic_channels: 16, noise_width: 16}"
     made = cleaned(config_for("digits", "generate.1.train={max_steps: 300}", f"generate.1.options={small}"), 200)
 
     def on(**values: Any) -> Config:
@@ -45,26 +45,12 @@ def whole(cluster: Any, config: Config) -> str:
     return found
 
 
-def workers() -> list[int]:
-    """Process ids of the training workers that live."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                command = (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if command.startswith(b"ray::RayTrainWorker"):
-                found.append(int(process.name))
-    return sorted(found)
-
-
 class Strike(threading.Thread):
     """Sends a signal to one worker once some states are there, and notes when the next state comes."""
 
-    def __init__(self, folder: Path, how: int, after: int = 2) -> None:
+    def __init__(self, folder: Path, how: int, workers: Callable[[], list[int]], after: int = 2) -> None:
         super().__init__(daemon=True)
-        self.folder, self.how, self.after = folder, how, after
+        self.folder, self.how, self.workers, self.after = folder, how, workers, after
         self.struck_at = self.back_at = 0.0
 
     def newest(self) -> int:
@@ -72,9 +58,9 @@ class Strike(threading.Thread):
         return max([int(name) for name in names], default=0)
 
     def run(self) -> None:
-        while self.newest() < self.after or not workers():
+        while self.newest() < self.after or not self.workers():
             time.sleep(0.02)
-        os.kill(workers()[-1], self.how)
+        os.kill(self.workers()[-1], self.how)
         self.struck_at, seen = time.monotonic(), self.newest()
         while self.newest() <= seen + 1 and not (self.folder / "fitted.json").exists():
             time.sleep(0.02)
@@ -84,11 +70,11 @@ class Strike(threading.Thread):
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "how"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGSTOP)])
 def test_a_training_whose_worker_dies_or_hangs_ends_in_the_same_weights(
-    ray_session: Any, gan_config: Callable[..., Config], count: int, how: int
+    ray_session: Any, gan_config: Callable[..., Config], ray_processes: Callable[[str], list[int]], count: int, how: int
 ) -> None:
     expected = whole(ray_session, gan_config(workers=count))
     config = gan_config(workers=count, timeout_s=10 if how == signal.SIGSTOP else 600)
-    strike = Strike(folder_of(config), how)
+    strike = Strike(folder_of(config), how, lambda: ray_processes("ray::RayTrainWorker"))
     strike.start()
     result = train.run(ray_session, config, PART)
     strike.join(10)
