@@ -68,6 +68,7 @@ class Strike(threading.Thread):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("count", "how"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGSTOP)])
 def test_a_training_whose_worker_dies_or_hangs_ends_in_the_same_weights(
     ray_session: Any, gan_config: Callable[..., Config], ray_processes: Callable[[str], list[int]], count: int, how: int
