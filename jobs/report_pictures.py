@@ -75,8 +75,9 @@ def pictures(config: Config, dones: Mapping[str, Done], per_strip: int) -> dict[
     train = f"{_real(dones)}/rows/row_split=train"
     accepted = f"{dones['gate'].folder}/accepted" if "gate" in dones else ""
     shown = rows.chosen(train, per_strip) + (rows.chosen(accepted, per_strip) if accepted else [])
+    refused = rows.chosen(f"{dones['gate'].folder}/refused", per_strip) if "gate" in dones else []
     return {
-        "classes": _by_class(config, shown),
+        "classes": _by_class(config, shown, refused),
         "unshown_classes": max(0, len(config.recipe.labels) - SHOWN_CLASSES),
         "pairs": _pairs(dones, accepted, train, shown) if accepted else [],
         "refused": _refused(dones, per_strip),
@@ -84,15 +85,21 @@ def pictures(config: Config, dones: Mapping[str, Done], per_strip: int) -> dict[
     }
 
 
-def _by_class(config: Config, shown: list[rows.Shown]) -> list[dict[str, Any]]:
-    by_label = rows.grouped(shown, "label")
+def _by_class(config: Config, shown: list[rows.Shown], refused: list[rows.Shown]) -> list[dict[str, Any]]:
+    """A strip for each class and origin; where none was accepted, of the refused ones, which is said."""
+    known = {(row.origin, row.label) for row in shown}
+    instead = [row for row in refused if (row.origin, row.label) not in known]
+    groups: dict[tuple[str, str], list[rows.Shown]] = {}
+    for row in (*shown, *instead):
+        groups.setdefault((row.origin, row.label), []).append(row)
     found = []
     for label in config.recipe.labels[:SHOWN_CLASSES]:
-        origins = rows.grouped(by_label.get(label, []), "origin")
-        strips = [
-            (origin, len(origins.get(origin, [])), figures.picture([row.image for row in origins.get(origin, [])]))
-            for origin in ORIGINS
-        ]
+        strips = []
+        for origin in ORIGINS:
+            some = groups.get((origin, label), [])
+            strip = figures.picture([row.image for row in some])
+            was_refused = bool(some) and (origin, label) not in known
+            strips.append({"origin": origin, "count": len(some), "strip": strip, "refused": was_refused})
         found.append({"label": label, "strips": strips})
     return found
 
@@ -101,32 +108,19 @@ def _pairs(dones: Mapping[str, Done], accepted: str, train: str, shown: list[row
     """Generated rows beside their nearest train row: the nearest of all, then one of each class."""
     verdicts = f"{dones['score'].folder}/verdicts"
     nearest = rows.by_id([accepted], rows.closest(verdicts, accepted, PAIRS_CLOSEST))
+    there = {row.id for row in nearest}
     generated = rows.grouped([row for row in shown if row.origin == "synthetic"], "label")
-    usual = [
-        row
-        for made in generated.values()
-        for row in made[:PAIRS_PER_CLASS]
-        if row.id not in {near.id for near in nearest}
-    ]
+    usual = [row for made in generated.values() for row in made[:PAIRS_PER_CLASS] if row.id not in there]
     found = []
     for kind, some in (("nearest of all", nearest), ("as they come", usual[:PAIRS_CLOSEST])):
-        pairs = rows.neighbours(verdicts, some, train)
-        found.append(
-            (
-                kind,
-                [
-                    {
-                        "made": figures.picture([p.row.image]),
-                        "real": figures.picture([p.nearest.image]),
-                        "ratio": p.ratio,
-                        "label": p.row.label,
-                        "id": p.row.id,
-                    }
-                    for p in pairs
-                ],
-            )
-        )
-    return [{"kind": kind, "pairs": pairs} for kind, pairs in found if pairs]
+        pairs = [_pair(each) for each in rows.neighbours(verdicts, some, train)]
+        found += [{"kind": kind, "pairs": pairs}] if pairs else []
+    return found
+
+
+def _pair(pair: rows.Neighbour) -> dict[str, Any]:
+    made, real = figures.picture([pair.row.image]), figures.picture([pair.nearest.image])
+    return {"made": made, "real": real, "ratio": pair.ratio, "label": pair.row.label, "id": pair.row.id}
 
 
 def _refused(dones: Mapping[str, Done], per_strip: int) -> list[dict[str, Any]]:
@@ -169,10 +163,13 @@ def generator(config: Config, dones: Mapping[str, Done], name: str) -> dict[str,
     done = dones[f"train.{name}"]
     history = runs.read_json(done.folder, "history.json") or []
     series = curves(history)
+    drawn = {title: some for title, some in series.items() if max(map(len, some.values())) > 1}
+    single = {title: points[-1][1] for title, some in series.items() if title not in drawn for points in some.values()}
     return {
         "name": name,
         "done": done,
-        "charts": [figures.lines(some, "step", title) for title, some in series.items() if some],
+        "charts": [figures.lines(some, "step", title) for title, some in drawn.items()][:SHOWN_CHARTS],
+        "single": single,
         "grids": _grids(done.folder),
         "gate": dones["gate"].counts.get("by", {}).get(f"sample.{name}") if "gate" in dones else None,
     }
@@ -187,7 +184,7 @@ def curves(history: list[dict[str, Any]]) -> dict[str, dict[str, list[tuple[floa
                 continue
             chart = "loss" if "loss" in name else name.rpartition(".")[2].replace("_", " ")
             found.setdefault(chart, {}).setdefault(name, []).append((float(entry.get("step", 0)), float(value)))
-    return dict(list(found.items())[:4])
+    return found
 
 
 def _grids(folder: str) -> list[tuple[str, str]]:
