@@ -74,5 +74,9 @@ def test_few_or_no_rows() -> None:
         privacy.nearest(images, images[:0])
 
 
+def test_a_copy_lies_at_less_than_half_of_what_one_in_a_hundred_held_out_rows_does() -> None:
+    assert privacy.copy_threshold(np.arange(1001.0)) == 5.0
+
+
 def test_quantiles_by_name() -> None:
     assert privacy.quantiles(np.arange(101.0))["0.05"] == 5.0

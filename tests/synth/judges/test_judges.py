@@ -77,7 +77,7 @@ def test_soft_labels_teach_what_they_say() -> None:
     half[torn] = (np.eye(10)[3] + np.eye(10)[8]) / 2
     said = judges.fit("cnn", Rows(learn.images, learn.labels, soft=half), 10, QUICK).predict_proba(ask.images)
     both = said[np.isin(ask.labels, [3, 8])][:, [3, 8]]
-    assert np.abs(both.mean(0) - 0.5).max() < 0.1
+    assert np.abs(both - 0.5).mean() < 0.15, "row by row; hard labels would give one of the two nearly all"
     assert both.sum(1).mean() > 0.8
 
 
