@@ -158,7 +158,8 @@ def _until_up(command: list[str], token: dict[str, str]) -> subprocess.Completed
     """Submit; the dashboard answers some seconds after the head says that it started."""
     for _ in range(10):
         said = subprocess.run(command, capture_output=True, text=True, timeout=STEPS_S, env={**os.environ, **token})
-        if "Failed to connect" not in said.stderr + said.stdout:
+        told = said.stderr + said.stdout
+        if "Failed to connect" not in told and "No available agent" not in told:
             return said
         time.sleep(3)
     return said
