@@ -1,0 +1,90 @@
+"""How rows are cleaned, split and labelled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from conf.schema.parts import Part, Positive, Steps
+
+
+class Duplicates(Part):
+    """What becomes of copies: exact ones by content, near ones by perceptual hash and a check of the content."""
+
+    exact: Literal["drop", "keep"] = "drop"
+    near: Literal["group", "drop", "keep"] = "group"
+    max_distance_bits: int = Field(default=2, ge=0, le=16)
+
+
+class Outliers(Part):
+    """Distance from the class's own statistics, measured on train rows."""
+
+    method: Literal["robust_z"] = "robust_z"
+    threshold: float = Field(default=6.0, gt=0)
+    action: Literal["quarantine", "flag"] = "quarantine"
+
+
+class Clean(Part):
+    """How rows are cleaned."""
+
+    rules: Steps = []
+    duplicates: Duplicates = Duplicates()
+    outliers: Outliers | None = None
+
+
+def _amount(value: Any) -> Any:
+    """A count (10), a share (0.1) or `given`."""
+    if isinstance(value, bool) or (isinstance(value, str) and value != "given"):
+        raise ValueError("needs a count such as 100, a share such as 0.1, or the word given")
+    if isinstance(value, float) and not 0 <= value <= 1:
+        raise ValueError("a share lies in 0 to 1")
+    if isinstance(value, int) and value < 0:
+        raise ValueError("a count is not negative")
+    return value
+
+
+Amount = Annotated[int | float | Literal["given"], BeforeValidator(_amount)]
+
+
+class Split(Part):
+    """Who is train, val, test or reserve; `rest` says what the others become."""
+
+    train: Amount | None = None
+    val: Amount = 0.1
+    test: Amount | None = None
+    reserve: Amount | None = None
+    rest: Literal["train", "test", "reserve", "unlabelled", "ignore"] | None = None
+    stratify: Literal["label"] | None = "label"
+    group: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rest_as_amount(cls, value: Any) -> Any:
+        """`test: rest` is another way to say `rest: test`."""
+        if not isinstance(value, dict):
+            return value
+        said = [key for key in ("train", "test", "reserve") if value.get(key) == "rest"]
+        if len(said) > 1 or (said and value.get("rest") not in (None, said[0])):
+            raise ValueError("the rest can become one thing only")
+        return {**{k: v for k, v in value.items() if k not in said}, **({"rest": said[0]} if said else {})}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Split:
+        """Each of train, val and test must get rows from somewhere, and shares must fit into one."""
+        for name in ("train", "test"):
+            if getattr(self, name) is None and self.rest != name:
+                raise ValueError(f"says nothing of {name}: give {name} a count, a share or given, or say rest: {name}")
+        amounts = (self.train, self.val, self.test, self.reserve)
+        if sum(amount for amount in amounts if isinstance(amount, float)) > 1 + 1e-9:
+            raise ValueError("the shares add up to more than 1")
+        return self
+
+
+class Label(Part):
+    """How rows without a label get one: by judges, where their confidence reaches `precision` on val."""
+
+    judges: int = Field(default=5, ge=1, le=32)
+    precision: float = Field(default=0.995, gt=0.5, lt=1)
+    steps: Positive = 2400
+    copies: Positive = 40

@@ -1,0 +1,98 @@
+"""How rows are made, checked and judged."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from conf.schema.parts import Count, Name, Part, Positive, Share, Steps
+
+
+class Normalize(Part):
+    """Which statistics of train rows are written, and how they encode."""
+
+    method: Literal["z_score", "zero_one"] = "z_score"
+
+
+class Augment(Part):
+    """How many children every train row gets, and the steps that make them."""
+
+    copies: int = Field(default=10, ge=1, le=1000)
+    steps: Steps = Field(min_length=1)
+
+
+class Train(Part):
+    """How a generator is trained; a null takes the preset's value."""
+
+    max_steps: Positive | None = None
+    batch_size: Positive | None = None
+    learning_rate: float | None = Field(default=None, gt=0)
+    held_out: float = Field(default=0.1, ge=0, lt=0.5)
+    quality_every: Positive | None = None
+    patience: Positive | None = None
+    restarts: int = Field(default=1, ge=0, le=5)
+
+
+class Rows(Part):
+    """How many rows of which label: one of these."""
+
+    per_label: int | dict[str, int] | None = None
+    balance: Literal["majority"] | None = None
+    factor: float | None = Field(default=None, gt=0)
+    like: Literal["train"] | None = None
+    total: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Rows:
+        """Exactly one plan; `total` goes with `like`."""
+        said = [name for name in ("per_label", "balance", "factor", "like") if getattr(self, name) is not None]
+        if len(said) != 1:
+            raise ValueError(f"needs exactly one of per_label, balance, factor, like; it has {said or 'none'}")
+        counts = list(self.per_label.values()) if isinstance(self.per_label, dict) else [self.per_label or 0]
+        if min(counts, default=0) < 0:
+            raise ValueError("a number of rows is not negative")
+        return self
+
+
+IMAGE_MODELS = ("image_gan", "image_vae", "image_interpolation", "image_mixture")
+
+
+class Generate(Part):
+    """One generator: its model, its training and the rows that are sampled from it."""
+
+    model: Literal["image_gan", "image_vae", "image_interpolation", "image_mixture"]
+    name: Name = ""
+    preset: str | None = None
+    options: dict[str, Any] = {}
+    train: Train = Train()
+    rows: Rows
+    temperature: float = Field(default=1.0, gt=0, le=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        """A generator is named after its model unless the recipe names it."""
+        if isinstance(value, dict) and not value.get("name"):
+            return {**value, "name": value.get("model")}
+        return value
+
+
+class Gate(Part):
+    """What a made row must pass before it is merged."""
+
+    min_label_agreement: Share = 0.5
+    copies: Literal["quarantine", "report"] = "quarantine"
+    max_distance_factor: float = Field(default=3.0, gt=0)
+    usefulness: Literal["not_worse", "report"] = "not_worse"
+
+
+class Evaluate(Part):
+    """Who judges what the rows are worth: `seeds` judges of each kind, of equal `steps`."""
+
+    judges: list[Literal["cnn", "svc", "linear"]] = Field(default=["cnn", "svc"], min_length=1)
+    seeds: int = Field(default=3, ge=1, le=20)
+    steps: Positive = 1200
+    batch_size: Positive = 64
+    max_rows: Positive = 100_000
+    curve_points: int = Field(default=5, ge=2, le=12)

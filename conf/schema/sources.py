@@ -1,0 +1,29 @@
+"""Where real rows come from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from conf.schema.parts import Name, Part
+
+
+class Source(Part):
+    """Where real rows come from."""
+
+    name: Name
+    reader: Literal["sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta"]
+    path: str | None = None
+    images: str | None = None
+    labels_path: str | None = None
+    manifest: str | None = None
+    mask_path: str | None = None
+    file_column: str = "file"
+    image_column: str = "image"
+    label_column: str | None = "label"
+    group_column: str | None = None
+    labels: dict[str, str] = {}
+    split: Literal["train", "val", "test", "unlabelled"] | None = None
+    weight: float = Field(default=1.0, gt=0, le=1)
+    about: str | None = None
