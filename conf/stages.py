@@ -29,11 +29,12 @@ class Stage:
 
 
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
+_MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images are scaled by their range alone
 _REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
 
 STAGES: tuple[Stage, ...] = (
     Stage("ingest", "spark", 1, ("modality", "labels", "sources")),
-    Stage("clean", "spark", 1, ("image", "labels", "clean", "split", "seed", "has_label"), ("ingest.rows",)),
+    Stage("clean", "spark", 1, ("image", "table", "labels", "clean", "split", "seed", "has_label"), ("ingest.rows",)),
     Stage(
         "label",
         "ray+spark",
@@ -41,16 +42,16 @@ STAGES: tuple[Stage, ...] = (
         ("label", "augment", "image", "labels", "seed"),
         ("clean.train", "clean.val", "clean.test", "clean.reserve", "clean.unlabelled"),
     ),
-    Stage("normalize", "spark", 1, ("normalize", "image"), ("real.train",)),
-    Stage("augment", "spark", 1, ("augment", "image", "seed"), ("real.train",)),
-    Stage("train", "ray", 1, ("generator", "image", "labels", "seed"), ("real.train",), per_generator=True),
-    Stage("sample", "ray", 1, ("plan", "image", "labels"), ("real.train", "train.checkpoint"), per_generator=True),
+    Stage("normalize", "spark", 1, ("normalize", "image", "table"), ("real.train",)),
+    Stage("augment", "spark", 1, ("augment", "image", "table", "seed"), ("real.train", _MEASURED)),
+    Stage("train", "ray", 1, ("generator", "image", "table", "labels", "seed"), ("real.train", _MEASURED), True),
+    Stage("sample", "ray", 1, ("plan", "image", "table", "labels"), ("real.train", "train.checkpoint"), True),
     Stage(
         "score",
         "ray",
         1,
-        ("gate", "evaluate", "image", "labels", "seed"),
-        ("real.train", "real.val", "augment.rows", "sample.rows"),
+        ("gate", "evaluate", "image", "table", "labels", "seed"),
+        ("real.train", "real.val", "augment.rows", "sample.rows", _MEASURED),
     ),
     Stage("gate", "spark", 1, ("gate",), ("augment.rows", "sample.rows", "score.verdicts", "score.usefulness")),
     Stage("merge", "spark", 1, ("name", "publish"), (*_REAL[:3], "gate.accepted", *_REFUSED)),
@@ -58,8 +59,8 @@ STAGES: tuple[Stage, ...] = (
         "evaluate",
         "ray",
         1,
-        ("evaluate", "image", "labels", "seed", "publish"),
-        (*_REAL, "gate.accepted", "train.checkpoint"),
+        ("evaluate", "image", "table", "labels", "seed", "publish"),
+        (*_REAL, "gate.accepted", "train.checkpoint", _MEASURED),
     ),
     Stage("report", "none", 1, ("recipe",), ("*",)),
 )
@@ -91,6 +92,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     special = {
         "recipe": whole,
         "has_label": recipe.label is not None,
+        "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
         "generator": {key: value for key, value in made.items() if key not in ("name", "rows", "temperature")},
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
@@ -104,6 +106,8 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
     for read in each.reads:
+        if read == _MEASURED and recipe.modality != "table":
+            continue
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name
         source = stage(name)

@@ -36,7 +36,7 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     from jobs.spark import publish_refused
 
     place = runs.locate(config, STAGE)
-    schema = records.image_schema(config.recipe.image.masks, config.recipe.image.boxes)
+    schema = records.row_schema(config.recipe)
     staged = {key: done for key, done in place.inputs.items() if key == "augment" or key.startswith("sample.")}
     with progress(STAGE, sum(done.counts["staged"] for done in staged.values()), "rows") as bar:
         rows = reduce(lambda a, b: a.unionByName(b), [_staged(spark, schema, *each) for each in staged.items()])

@@ -76,7 +76,7 @@ def _refused(spark: SparkSession, config: Config, place: Place, staged: DataFram
 
 def row_schema(config: Config) -> pa.Schema:
     """The columns of this recipe's rows."""
-    return records.image_schema(config.recipe.image.masks, config.recipe.image.boxes)
+    return records.row_schema(config.recipe)
 
 
 def _staged(spark: SparkSession, config: Config, place: Place, tasks: list[Reading]) -> DataFrame:

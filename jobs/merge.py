@@ -29,7 +29,7 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     from jobs.spark import merge_rows
 
     place = runs.locate(config, STAGE)
-    schema = records.image_schema(config.recipe.image.masks, config.recipe.image.boxes)
+    schema = records.row_schema(config.recipe)
     stages = {key: done.fingerprint for key, done in place.inputs.items()} | {STAGE: place.fingerprint}
     with progress(STAGE, unit="rows") as bar:
         held = _quarantine(spark, config, place, stages)
@@ -47,7 +47,7 @@ def _quarantine(spark: SparkSession, config: Config, place: Place, stages: dict[
     folders = [f"{done.folder}/refused" for done in refusing]
     if not exists(spark, config, "quarantine") and not any(_refused(done.counts) for done in refusing):
         return None
-    schema = records.refused_schema(records.image_schema(config.recipe.image.masks, config.recipe.image.boxes))
+    schema = records.refused_schema(records.row_schema(config.recipe))
     return merge_rows(spark, config, "quarantine", folders, partition_by=["row_stage"], stages=stages, schema=schema)
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from udfs import hashing
+from udfs.table.form import TableForm
+
 MAKER_HEX = 16
 WHICH_HEX = 24
 
@@ -67,6 +70,18 @@ def image_schema(masks: bool = False, boxes: bool = False) -> pa.Schema:
     return pa.schema([*LINEAGE, *fields])
 
 
+def table_schema(payload: pa.Schema) -> pa.Schema:
+    """Columns of a table's row: lineage, then the recipe's typed columns."""
+    return pa.schema([*LINEAGE, *payload])
+
+
+def row_schema(recipe: Any) -> pa.Schema:
+    """The columns of a recipe's rows, whatever their modality."""
+    if recipe.modality == "table":
+        return table_schema(TableForm.of(recipe).schema())
+    return image_schema(recipe.image.masks, recipe.image.boxes)
+
+
 def refused_schema(schema: pa.Schema) -> pa.Schema:
     """Columns of a refused row: lineage, why it was refused and where, then the payload of `schema`."""
     payload = [field for field in schema if field.name not in LINEAGE.names]
@@ -113,9 +128,11 @@ def child_id(made_by: str, parents: Sequence[str]) -> str:
 def row_hashes(table: pa.Table | pa.RecordBatch) -> pa.Array:
     """16 hex digits per row over payload, label, split, flags and the label's source and confidence.
 
-    Column order does not matter.
+    Column order does not matter. Rows without binary payload are hashed all at once.
     """
     names = sorted(name for name in table.schema.names if name not in _UNHASHED)
+    if not any(pa.types.is_binary(table.schema.field(name).type) for name in names):
+        return hashing.hashes(hashing.row_words(table, names, hashing.word_of(names)))
     columns = [_hashable(table.column(name)) for name in names]
     state = hashlib.blake2b(digest_size=8)
     state.update(json.dumps(names).encode())

@@ -6,16 +6,18 @@ made, a runtime where and with how much; the two never mix.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Split
 from conf.schema.images import ImageForm
-from conf.schema.making import IMAGE_MODELS, Augment, Evaluate, Gate, Generate, Normalize, Rows, Train
+from conf.schema.making import IMAGE_MODELS, TABLE_MODELS, Augment, Evaluate, Gate, Generate, Normalize, Rows, Train
 from conf.schema.parts import MAX_NAME, Count, Name, Part, Positive, Share, Step, Steps
 from conf.schema.runtime import JudgeRuntime, RayRuntime, Runtime, SampleRuntime, SparkRuntime, TrainRuntime
 from conf.schema.sources import Source
+from conf.schema.tables import Column, ColumnName, Fill, Task
+from conf.schema.together import check_tables, check_words, for_tables
 
 
 def _labels(value: list[str]) -> list[str]:
@@ -30,9 +32,15 @@ class Recipe(Part):
 
     name: Name
     about: str = ""
-    modality: Literal["image"]
-    image: ImageForm
-    labels: Annotated[list[str], Field(min_length=2, max_length=10_000), AfterValidator(_labels)]
+    modality: Literal["image", "table"]
+    if TYPE_CHECKING:  # there where the modality has images, which `_fits_its_modality` checks
+        image: ImageForm
+    else:
+        image: ImageForm | None = None
+    labels: Annotated[list[str], Field(max_length=10_000), AfterValidator(_labels)] = []
+    columns: dict[ColumnName, Column] = {}
+    missing: list[str] = [""]
+    task: Task | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     data: str | None = None
     data_about: str | None = None
@@ -46,6 +54,26 @@ class Recipe(Part):
     gate: Gate = Gate()
     publish: Literal["all", "synthetic_only"] = "all"
     evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_modality(cls, value: Any) -> Any:
+        """A table's labels are its task's classes; its equal rows are kept unless the recipe says otherwise."""
+        return for_tables(value) if isinstance(value, dict) and value.get("modality") == "table" else value
+
+    @model_validator(mode="after")
+    def _fits_its_modality(self) -> Recipe:
+        """What belongs to another modality is not said, and what this one needs is."""
+        if self.modality == "image":
+            if self.image is None or len(self.labels) < 2:
+                raise ValueError("a recipe of images needs image: with its height, width, channels, and labels: of two")
+            said = [name for name in ("columns", "task") if getattr(self, name)]
+            if said:
+                raise ValueError(f"{said[0]} goes with tables, and the modality is image")
+        else:
+            check_tables(self)
+        check_words(self)
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -75,8 +103,9 @@ class Recipe(Part):
 
 
 __all__ = [
-    "IMAGE_MODELS", "MAX_NAME", "Amount", "Augment", "Clean", "Count", "Duplicates", "Evaluate", "Gate", "Generate",
-    "ImageForm",
+    "IMAGE_MODELS", "MAX_NAME", "TABLE_MODELS", "Amount", "Augment", "Clean", "Column", "Count", "Duplicates",
+    "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
-    "Runtime", "SampleRuntime", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Train", "TrainRuntime",
+    "Runtime", "SampleRuntime", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
+    "Train", "TrainRuntime",
 ]  # fmt: skip

@@ -15,14 +15,17 @@ class Duplicates(Part):
     exact: Literal["drop", "keep"] = "drop"
     near: Literal["group", "drop", "keep"] = "group"
     max_distance_bits: int = Field(default=2, ge=0, le=16)
+    columns: list[str] = []
+    min_similarity: float = Field(default=0.95, gt=0, le=1)
 
 
 class Outliers(Part):
     """Distance from the class's own statistics, measured on train rows."""
 
-    method: Literal["robust_z"] = "robust_z"
+    method: Literal["robust_z", "z_score", "iqr", "isolation_forest"] = "robust_z"
     threshold: float = Field(default=6.0, gt=0)
-    action: Literal["quarantine", "flag"] = "quarantine"
+    action: Literal["quarantine", "flag", "clip"] = "quarantine"
+    columns: list[str] = []
 
 
 class Clean(Part):

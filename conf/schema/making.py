@@ -8,11 +8,23 @@ from pydantic import Field, model_validator
 
 from conf.schema.parts import Count, Name, Part, Positive, Share, Steps
 
+OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
+OfCategories = Literal["vocabulary", "one_hot", "hash"]
+JudgeKind = Literal["cnn", "svc", "linear", "boosting", "logistic", "mlp"]
+
 
 class Normalize(Part):
     """Which statistics of train rows are written, and how they encode."""
 
     method: Literal["z_score", "zero_one"] = "z_score"
+    numeric: Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"] = "quantile_normal"
+    category: Literal["vocabulary", "one_hot", "hash"] = "vocabulary"
+    columns: dict[
+        str,
+        Literal["z_score", "min_max", "robust", "log1p", "quantile_normal", "vocabulary", "one_hot", "hash", "cyclic"],
+    ] = {}
+    vocabulary: Positive = 1000
+    write: Literal["statistics", "columns"] = "statistics"
 
 
 class Augment(Part):
@@ -42,13 +54,15 @@ class Rows(Part):
     factor: float | None = Field(default=None, gt=0)
     like: Literal["train"] | None = None
     total: Count | None = None
+    where: str | None = None
+    hard: Count | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Rows:
         """Exactly one plan; `total` goes with `like`."""
-        said = [name for name in ("per_label", "balance", "factor", "like") if getattr(self, name) is not None]
+        said = [name for name in ("per_label", "balance", "factor", "like", "hard") if getattr(self, name) is not None]
         if len(said) != 1:
-            raise ValueError(f"needs exactly one of per_label, balance, factor, like; it has {said or 'none'}")
+            raise ValueError(f"needs exactly one of per_label, balance, factor, like, hard; it has {said or 'none'}")
         counts = list(self.per_label.values()) if isinstance(self.per_label, dict) else [self.per_label or 0]
         if min(counts, default=0) < 0:
             raise ValueError("a number of rows is not negative")
@@ -56,12 +70,16 @@ class Rows(Part):
 
 
 IMAGE_MODELS = ("image_gan", "image_vae", "image_interpolation", "image_mixture")
+TABLE_MODELS = ("table_ar", "table_mixture", "table_vae", "table_gan")
 
 
 class Generate(Part):
     """One generator: its model, its training and the rows that are sampled from it."""
 
-    model: Literal["image_gan", "image_vae", "image_interpolation", "image_mixture"]
+    model: Literal[
+        "image_gan", "image_vae", "image_interpolation", "image_mixture",
+        "table_ar", "table_mixture", "table_vae", "table_gan",
+    ]  # fmt: skip
     name: Name = ""
     preset: str | None = None
     options: dict[str, Any] = {}
@@ -84,13 +102,14 @@ class Gate(Part):
     min_label_agreement: Share = 0.5
     copies: Literal["quarantine", "report"] = "quarantine"
     max_distance_factor: float = Field(default=3.0, gt=0)
+    min_likelihood_quantile: Share = 0.001
     usefulness: Literal["not_worse", "report"] = "not_worse"
 
 
 class Evaluate(Part):
     """Who judges what the rows are worth: `seeds` judges of each kind, of equal `steps`."""
 
-    judges: list[Literal["cnn", "svc", "linear"]] = Field(default=["cnn", "svc"], min_length=1)
+    judges: list[JudgeKind] = Field(default=["cnn", "svc"], min_length=1)
     seeds: int = Field(default=3, ge=1, le=20)
     steps: Positive = 1200
     batch_size: Positive = 64

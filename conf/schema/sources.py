@@ -13,7 +13,10 @@ class Source(Part):
     """Where real rows come from."""
 
     name: Name
-    reader: Literal["sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta"]
+    reader: Literal[
+        "sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta",
+        "csv", "json_lines", "orc", "jdbc", "sklearn_table",
+    ]  # fmt: skip
     path: str | None = None
     images: str | None = None
     labels_path: str | None = None
@@ -27,3 +30,14 @@ class Source(Part):
     split: Literal["train", "val", "test", "unlabelled"] | None = None
     weight: float = Field(default=1.0, gt=0, le=1)
     about: str | None = None
+    columns: dict[str, str] = {}
+    header: bool = True
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    quote: str | None = Field(default='"', min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    drift: Literal["refuse", "merge"] = "refuse"
+    url: str | None = None
+    query: str | None = None
+    user_env: str | None = None
+    password_env: str | None = None
+    table: str | None = None

@@ -1,0 +1,80 @@
+"""What the parts of a recipe must be to each other, modality by modality."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conf.schema.making import IMAGE_MODELS, TABLE_MODELS
+
+if TYPE_CHECKING:
+    from conf.schema import Recipe
+
+WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "image": {
+        "reader": ("sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta"),
+        "model": IMAGE_MODELS,
+        "judge": ("cnn", "svc", "linear"),
+        "outliers": ("robust_z",),
+    },
+    "table": {
+        "reader": ("csv", "json_lines", "parquet", "orc", "delta", "jdbc", "sklearn_table"),
+        "model": TABLE_MODELS,
+        "judge": ("boosting", "logistic", "mlp"),
+        "outliers": ("robust_z", "z_score", "iqr", "isolation_forest"),
+    },
+}
+_LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regression": ("integer", "number")}
+
+
+def for_tables(value: dict[str, Any]) -> dict[str, Any]:
+    """A table's recipe with what follows from its being one: labels are the task's classes, copies are kept."""
+    task = value.get("task")
+    laid = dict(value)
+    if isinstance(task, dict) and "labels" not in value and isinstance(task.get("classes"), list):
+        laid["labels"] = [str(each) for each in task["classes"]]
+    clean = value.get("clean") or {}
+    if isinstance(clean, dict):
+        laid["clean"] = {**clean, "duplicates": {"exact": "keep", "near": "keep", **(clean.get("duplicates") or {})}}
+    split, evaluate = value.get("split"), value.get("evaluate")
+    if isinstance(task, dict) and task.get("kind") == "regression" and isinstance(split, dict):
+        laid["split"] = {"stratify": None, **split}
+    if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
+        laid["evaluate"] = {**(evaluate or {}), "judges": ["boosting", "logistic", "mlp"]}
+    return laid
+
+
+def check_tables(recipe: Recipe) -> None:
+    """Raise ValueError where a table's recipe does not hold together."""
+    if recipe.image is not None:
+        raise ValueError("image goes with images, and the modality is table")
+    if not recipe.columns or recipe.task is None:
+        raise ValueError("a recipe of tables needs columns: with a type for each, and task: with kind and label")
+    mine = [name for name in recipe.columns if name.startswith("row_")]
+    if mine:
+        raise ValueError(f"the column {mine[0]} begins with row_, which is kept for lineage: map it to another name")
+    task = recipe.task
+    label = recipe.columns.get(task.label)
+    if label is None:
+        raise ValueError(f"task.label is {task.label!r}, which is not among the columns {', '.join(recipe.columns)}")
+    if label.type not in _LABEL_TYPES[task.kind]:
+        wanted = ", ".join(_LABEL_TYPES[task.kind])
+        raise ValueError(f"a {task.kind} needs a label of type {wanted}; column {task.label} is {label.type}")
+    if task.kind == "regression" and recipe.split.stratify is not None:
+        raise ValueError("split.stratify is label, and a regression has no classes: say stratify: null")
+    if recipe.label is not None:
+        raise ValueError("label: is for images; rows of a table without a label are refused")
+    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - set(recipe.columns))
+    if strange:
+        raise ValueError(f"a source maps to the column {strange[0]!r}, which is not among the columns")
+
+
+def check_words(recipe: Recipe) -> None:
+    """Raise ValueError for a reader, model, judge or method of another modality."""
+    known = WORDS[recipe.modality]
+    said: list[tuple[str, str, str]] = [("reader", f"source {source.name}", source.reader) for source in recipe.sources]
+    said += [("model", f"generator {each.name}", each.model) for each in recipe.generate]
+    said += [("judge", "evaluate", judge) for judge in recipe.evaluate.judges]
+    said += [("outliers", "clean.outliers", recipe.clean.outliers.method)] if recipe.clean.outliers else []
+    for kind, where, word in said:
+        if word not in known[kind]:
+            raise ValueError(f"{where}: {word} is not for {recipe.modality}s, which have {', '.join(known[kind])}")
