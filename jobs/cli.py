@@ -269,7 +269,14 @@ def explain(
 def export(
     recipe: Recipe,
     to: Annotated[Path, typer.Option("--to", help="A new folder.", show_default=False)],
-    kind: Annotated[str, typer.Option("--format", help="parquet, folder (one a class), webdataset or csv.")] = "folder",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Images: folder (one a class), parquet, webdataset, csv. Tables: csv, parquet.",
+            show_default="the first",
+        ),
+    ] = None,
     split: Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")] = None,
     root: Root = None,
     runtime: Runtime = "local",

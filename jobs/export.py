@@ -30,13 +30,16 @@ from jobs.plain_tables import rows
 BATCH_ROWS = 512
 SHARD_ROWS = 10_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = ("row_id", "row_origin", "row_split", "row_label_source", "label", "soft_label", "image")
+LINEAGE_SHOWN = ("row_id", "row_origin", "row_split", "row_label_source")
+COLUMNS = (*LINEAGE_SHOWN, "label", "soft_label", "image")
 
 
-def export(config: Config, kind: str, to: Path, splits: list[str]) -> Counter[str]:
+def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Counter[str]:
     """Write the rows of `splits` (all where empty) below the new folder `to`; returns rows by split."""
-    if kind not in KINDS:
-        raise RecipeError(f"--format {kind}: there are {', '.join(KINDS)}.")
+    kinds = KINDS if config.recipe.modality == "image" else TABLE_KINDS
+    kind = kind or next(iter(kinds))
+    if kind not in kinds:
+        raise RecipeError(f"--format {kind}: for {config.recipe.modality}s there are {', '.join(kinds)}.")
     there = rows(config, "dataset")
     if there is None:
         raise StageError(
@@ -48,9 +51,10 @@ def export(config: Config, kind: str, to: Path, splits: list[str]) -> Counter[st
     chosen = pc.field("row_split").isin(splits) if splits else None
     written: Counter[str] = Counter()
     with progress("export", there.count_rows(filter=chosen), "rows") as bar:
-        columns = [name for name in (*COLUMNS, "mask") if name in there.schema.names]
+        wanted = (*COLUMNS, "mask") if config.recipe.modality == "image" else (*LINEAGE_SHOWN, *config.recipe.columns)
+        columns = [name for name in wanted if name in there.schema.names]
         batches = there.to_batches(columns=columns, filter=chosen, batch_size=BATCH_ROWS)
-        for batch in KINDS[kind](config, to, (batch for batch in batches if batch.num_rows)):
+        for batch in kinds[kind](config, to, (batch for batch in batches if batch.num_rows)):
             written.update(batch.column("row_split").to_pylist())
             bar.advance(batch.num_rows)
     return written
@@ -93,6 +97,37 @@ def _csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterato
             yield batch
 
 
+def _table_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`<split>.csv`: the recipe's columns under the names that the sources gave them, then lineage."""
+    names = [*config.recipe.columns, *LINEAGE_SHOWN]
+    with ExitStack() as stack:
+        lines: dict[str, Any] = {}
+        for batch in batches:
+            for row in batch.to_pylist():
+                split = row["row_split"]
+                if split not in lines:
+                    file = stack.enter_context((to / f"{split}.csv").open("w", newline="", encoding="utf-8"))
+                    lines[split] = csv.writer(file)
+                    lines[split].writerow([safe_cell(given_name(config, name)) for name in names])
+                lines[split].writerow([plain_cell(row[name]) for name in names])
+            yield batch
+
+
+def given_name(config: Config, column: str) -> str:
+    """A column's name as the sources have it, where they agree on one; else the recipe's."""
+    given = {theirs for source in config.recipe.sources for theirs, ours in source.columns.items() if ours == column}
+    return given.pop() if len(given) == 1 else column
+
+
+def plain_cell(value: Any) -> Any:
+    """A CSV cell: numbers as they are, text safe from being run, dates as ISO 8601, booleans in small letters."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or isinstance(value, int | float):
+        return value
+    return safe_cell(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
 def _webdataset(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """`<split>-00000.tar` of up to SHARD_ROWS rows: image, class number, and a JSON of label and origin for each."""
     codes = {label: code for code, label in enumerate(config.recipe.labels)}
@@ -116,10 +151,16 @@ def _webdataset(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> 
 
 
 KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]] = {
-    "parquet": _parquet,
     "folder": _folder,
+    "parquet": _parquet,
     "webdataset": _webdataset,
     "csv": _csv,
+}
+
+
+TABLE_KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]] = {
+    "csv": _table_csv,
+    "parquet": _parquet,
 }
 
 

@@ -101,14 +101,15 @@ def _sum(table: pa.Table, column: str) -> int:
 
 
 def row_counts(config: Config) -> Counter[tuple[str, str, str]]:
-    """Rows of `dataset` by origin, split and label."""
+    """Rows of `dataset` by origin, split and label (``: none, as in a regression)."""
     there = rows(config, "dataset")
     found: Counter[tuple[str, str, str]] = Counter()
-    columns = ["row_origin", "row_split", "label"]
-    for batch in there.to_batches(columns=columns) if there else []:
-        sums = pa.table(batch.columns, names=columns).group_by(columns).aggregate([([], "count_all")])
+    by = ["row_origin", "row_split", *([config.recipe.label_column] if config.recipe.labels else [])]
+    for batch in there.to_batches(columns=by) if there else []:
+        sums = pa.table(batch.columns, names=by).group_by(by).aggregate([([], "count_all")])
         for row in sums.to_pylist():
-            found[row["row_origin"], row["row_split"] or "", row["label"] or ""] += row["count_all"]
+            origin, split, label = [row[name] for name in by] if len(by) > 2 else [*(row[name] for name in by), None]
+            found[origin, split or "", "" if label is None else str(label)] += row["count_all"]
     return found
 
 
@@ -131,7 +132,9 @@ def everything(config: Config) -> list[Any]:
     ]
     counts = row_counts(config)
     if counts:
-        shown += ["", _rows_by_split(counts), "", _rows_by_label(counts)]
+        shown += ["", _rows_by_split(counts)]
+    if any(label for *_, label in counts):
+        shown += ["", _rows_by_label(counts)]
     refused = refused_counts(config)
     if refused:
         shown += ["", _refused(refused)]

@@ -55,6 +55,11 @@ class Recipe(Part):
     publish: Literal["all", "synthetic_only"] = "all"
     evaluate: Evaluate = Evaluate()
 
+    @property
+    def label_column(self) -> str:
+        """The column that holds a row's label: `label`, or the one that a table's task names."""
+        return self.task.label if self.task else "label"
+
     @model_validator(mode="before")
     @classmethod
     def _of_its_modality(cls, value: Any) -> Any:

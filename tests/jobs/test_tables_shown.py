@@ -106,7 +106,7 @@ def test_export_csv_tells_each_row(config: Config, tmp_path: Path) -> None:
 
 def test_export_writes_over_nothing(config: Config, tmp_path: Path) -> None:
     """A folder that holds something is refused; so is an unknown form; so is a dataset that is not there."""
-    with pytest.raises(RecipeError, match="parquet, folder, webdataset, csv"):
+    with pytest.raises(RecipeError, match="folder, parquet, webdataset, csv"):
         export(config, "tfrecord", tmp_path / "a", [])
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine").touch()
