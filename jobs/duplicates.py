@@ -247,9 +247,17 @@ def near_copies(spark: SparkSession, found: DataFrame, folder: str) -> Near | No
         pairs = laid.where("second is not null").select("first", "second")
         return Near(pairs, stars_in_rounds(spark, pairs, folder), laid.where("second is null").count())
     real = [(first, second) for first, second in few if second is not None]
-    pairs = spark.createDataFrame(real, "first string, second string").coalesce(1)
-    hubs = spark.createDataFrame(sorted(stars(real).items()), "node string, hub string").coalesce(1)
-    return Near(pairs, hubs, len(few) - len(real))
+    pairs = _frame(spark, ("first", "second"), real)
+    return Near(pairs, _frame(spark, ("node", "hub"), sorted(stars(real).items())), len(few) - len(real))
+
+
+def _frame(spark: SparkSession, names: tuple[str, str], rows: list[tuple[str, str]]) -> DataFrame:
+    """Two columns of text as a table of one partition."""
+    columns = list(zip(*rows, strict=True)) or [(), ()]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return spark.createDataFrame(
+        pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
+    ).coalesce(1)
 
 
 def merge_near(marked: DataFrame, hubs: DataFrame) -> DataFrame:

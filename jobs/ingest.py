@@ -103,9 +103,9 @@ def _spread(spark: SparkSession, config: Config, plain: list[tuple[int, readers.
     """The pieces as a small table, over as many partitions as their bytes are worth."""
     size = sum(piece["bytes"] for _, piece in plain)
     wanted = max(size // _TASK_BYTES + 1, config.runtime.spark.shuffle_partitions)
-    told = [(number, json.dumps(piece)) for number, piece in plain]
-    frame = spark.createDataFrame(told, "source int, piece string")
-    partitions = min(len(told), wanted)
+    told = {"source": [number for number, _ in plain], "piece": [json.dumps(piece) for _, piece in plain]}
+    frame = spark.createDataFrame(pa.table(told))
+    partitions = min(len(plain), wanted)
     return frame.repartition(partitions) if partitions > 1 else frame.coalesce(1)
 
 

@@ -29,7 +29,7 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
     return {
         "recipe": config.recipe.name,
         "headline": headline(told, dones),
-        "headlines": [each.get("text", "") for each in (told.get("headlines") or {}).values()],
+        "headlines": told.get("headlines") or {},
         "verdict": verdict(gains, grown_arm(config, gains)),
         "stages": [stage_row(each) for each in dones.values()],
         "balanced": all(row["adds_up"] is not False for row in map(stage_row, dones.values())),

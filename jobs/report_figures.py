@@ -24,6 +24,7 @@ COLOURS = {"labelled": "#4aa8b8", "real": REAL, "augmented": AUGMENTED, "synthet
 LINES = [SYNTHETIC, AUGMENTED, REAL, ALL, "#c95f7b", "#4aa8b8"]
 INK = "#010203"  # stands for the page's text colour, and is replaced by it
 WIDTH_IN = 4.4
+CHART_IN = 2.7  # high
 THUMB_PX = 64
 GAP_PX = 1
 LEAST_CUT_SHOWN = 120  # per cent
@@ -71,7 +72,7 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
     """Cut of the error with its interval, a group of lines for each judge: (judge, arm, cut, low, high), as shares."""
     with mpl.rc_context(_STYLE):
         judges = list(dict.fromkeys(judge for judge, *_ in gains))
-        figure, axes = _figure(0.9 + 0.55 * len(judges))
+        figure, axes = _figure(max(CHART_IN, 0.9 + 0.55 * len(judges)))
         for number, arm in enumerate(arms):
             some = [
                 (judges.index(judge) + 0.2 * (number - (len(arms) - 1) / 2), cut, low, high)
@@ -106,7 +107,7 @@ def curve(
 ) -> Markup:
     """The judge's error by number of real rows, the grown set's error, and how many real rows that is worth."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(2.7)
+        figure, axes = _figure(CHART_IN)
         percent = [100 * np.asarray(each, dtype=float) for each in errors]
         axes.plot(
             rows,

@@ -51,9 +51,11 @@ SESSION_CONFS = {
 # costs half the processor time. A runtime's own spark.driver.extraJavaOptions come after these and win.
 _SHORT_LIVED = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _ADDED_TO = ("spark.driver.extraJavaOptions",)
-_STATIC_CONFS = {
+_DELTA_CONFS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+_OWN_CONFS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.ui.enabled": "false",
     "spark.sql.files.maxPartitionBytes": str(32 << 20),  # with 128 MiB, few files keep few cores busy
@@ -103,14 +105,27 @@ def _tuned(spark: SparkSession, config: Config) -> SparkSession:
 
 
 def _submitted(app: str) -> SparkSession:
-    """A session under spark-submit: master, memory and packages are as given there."""
+    """A session under spark-submit: master, memory and packages are as given there.
+
+    Raises StageError where Delta was not given.
+    """
+    from py4j.protocol import Py4JJavaError
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
-    for name, value in _STATIC_CONFS.items():
+    for name, value in _DELTA_CONFS.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    spark = builder.getOrCreate()
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    try:
+        loader.loadClass(_DELTA_CONFS["spark.sql.extensions"])
+    except Py4JJavaError as error:
+        spark.stop()
+        raise StageError(f"spark-submit was started without Delta: add --packages {DELTA_PACKAGE}.") from error
+    return spark
 
 
 def _started(config: Config, app: str) -> SparkSession:
@@ -138,7 +153,8 @@ def _launch_confs(config: Config, log: Path) -> dict[str, str]:
     local = (runtime.master or "local").startswith("local")
     options = f"-Dlog4j2.configurationFile={_log_settings(log)}{_SHORT_LIVED if local else ''}"
     confs = {
-        **_STATIC_CONFS,
+        **_DELTA_CONFS,
+        **_OWN_CONFS,
         **SESSION_CONFS,
         "spark.master": runtime.master or "local[*,4]",
         "spark.driver.memory": runtime.driver_memory,
@@ -168,22 +184,27 @@ def _jar_hint() -> str:
     return f" The first start fetches {DELTA_PACKAGE} from Maven Central and so needs the network once."
 
 
+def java() -> str:
+    """The Java that Spark will use: JAVA_HOME's, or the first on the path."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / "java") if home else shutil.which("java") or ""
+
+
 def check_java() -> int:
     """The major version of the Java that Spark will use. Raises StageError with the mend where it is missing or too
     old.
     """
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    home, found_at = os.environ.get("JAVA_HOME"), java()
     mend = (
         f"Spark needs Java {OLDEST_JAVA} or newer: install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless;"
         " macOS: brew install openjdk@17), or set JAVA_HOME to one."
     )
-    if java is None or not Path(java).is_file():
+    if not Path(found_at).is_file():
         raise StageError(f"There is no Java {f'at JAVA_HOME={home}' if home else 'on the path'}. {mend}")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    said = subprocess.run([found_at, "-version"], capture_output=True, text=True, check=False).stderr
     found = re.search(r'version "(?:1\.)?(\d+)', said)
     if found is None or int(found[1]) < OLDEST_JAVA:
-        raise StageError(f"{java} is Java {found[1] if found else 'of no known version'}. {mend}")
+        raise StageError(f"{found_at} is Java {found[1] if found else 'of no known version'}. {mend}")
     return int(found[1])
 
 

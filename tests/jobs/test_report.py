@@ -76,6 +76,16 @@ def test_it_says_what_the_run_came_to(config: Config) -> None:
     assert metrics["headline"]["worth"] == 230 and metrics["balanced"] is True
 
 
+def test_the_worth_is_told_by_every_judge(config_for: Callable[..., Config]) -> None:
+    """Judges that learn differently value the same rows differently: the page names them all."""
+    config = config_for("digits")
+    svc = {"judge": "svc", "worth": 230, "interval": [180, 310], "extrapolated": False, "text": "like 230"}
+    cnn = {"judge": "cnn", "worth": 1410, "interval": [900, 2000], "extrapolated": True, "text": "like 1,410"}
+    grow(config, headlines={"svc": svc, "cnn": cnn})
+    text = " ".join(Page(page(config)).text.split())
+    assert "worth: svc 230 (180 to 310); cnn 1,410 (900 to 2,000, extrapolated)." in text
+
+
 def test_it_is_one_small_file(config: Config) -> None:
     """Nothing is fetched from elsewhere, no script runs, and it stays under 5 MB."""
     text = page(config)

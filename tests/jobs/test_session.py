@@ -99,3 +99,22 @@ def test_launch_settings_keep_to_the_loopback_and_let_the_runtime_win(
     assert made["spark.ui.enabled"] == "true" and made["spark.master"] == "local[2,4]"
     assert made["spark.driver.extraJavaOptions"].endswith(" -Dmine=1")
     assert "log4j2.configurationFile" in made["spark.driver.extraJavaOptions"]
+
+
+def test_spark_submit_without_delta_is_told_what_to_add(tmp_path: Path) -> None:
+    """Else the first write would fail with a page of Java."""
+    submit = Path(sys.executable).with_name("spark-submit")
+    stage = Path(session.__file__).with_name("ingest.py")
+    root = Path(session.__file__).parents[1]
+    done = subprocess.run(
+        [str(submit), "--master", "local[1]", str(stage), "--recipe", "digits", "--root", str(tmp_path / "root")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root), "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
+    )
+    said = done.stdout + done.stderr  # which of them a driver's own words go to is spark-submit's choice
+    assert done.returncode != 0
+    assert f"started without Delta: add --packages {session.DELTA_PACKAGE}." in said
+    assert "Traceback" not in said
