@@ -49,7 +49,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "score",
         "ray",
-        1,
+        2,
         ("gate", "evaluate", "image", "table", "labels", "seed"),
         ("real.train", "real.val", "augment.rows", "sample.rows", _MEASURED),
     ),

@@ -1,7 +1,7 @@
 """Whether made rows are of use: judges with them against judges without, on held-out real rows.
 
-Val is halved. On one half the share of a generator's rows is chosen, "none" being a candidate that wins where the
-best share is clearly worse; on the other half the choice is confirmed. Worse means: in a paired bootstrap over rows
+Val is halved. On one half the share of a generator's rows is chosen: all of them, or less where all are clearly worse
+than none; on the other half the choice is confirmed. Worse means: in a paired bootstrap over rows
 and seeds (Efron 1979), CLEAR of the draws say so, by the errors or by the Brier score (bounded and proper, so it sees
 doubt that errors do not), pooled over judges; or VERY_CLEAR for a single judge. "Not worse" is all that is asked:
 with few val rows nothing more can be shown, and the test set is not touched.
@@ -120,16 +120,3 @@ def halves(labels: Codes, groups: Codes) -> tuple[Codes, Codes]:
     """Places of val rows to choose on and to confirm on: each label and no group divided, in the order of the rows."""
     half = folds(labels, groups, 2, seed=0)
     return np.flatnonzero(half == 0), np.flatnonzero(half == 1)
-
-
-def chosen(none: Losses, shares: Mapping[float, Losses], seed: int) -> tuple[float, Comparison]:
-    """(share, comparison with none, on the choosing half).
-
-    The largest share, unless a smaller one is clearly better; 0 where even that is clearly worse than none.
-    """
-    best = max(shares)
-    for share in sorted(shares, reverse=True):
-        if compare(shares[share], shares[best], seed).worse:
-            best = share
-    comparison = compare(none, shares[best], seed)
-    return (0.0 if comparison.worse else best), comparison

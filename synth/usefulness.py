@@ -1,8 +1,9 @@
 """Which made rows are worth having: the comparisons that score makes on val.
 
-First: no made rows, the augmented ones, and each generator's, a smaller and the full share, on top of the augmented
-ones. Where augmented rows do harm, generators are asked again without them. Last: all that were kept, together; rows
-may be of use one by one and harm together, and then only the best generator's are kept.
+First: no made rows, the augmented ones, and all of each generator's on top of the augmented ones. Where augmented rows
+do harm, generators are asked again without them; where all of a generator's do, a smaller share of them is tried. Last:
+all that were kept, together; rows may be of use one by one and harm together, and then only the best generator's are
+kept.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 
 from conf import Config
 from synth.arms import Pool, cut_at
-from synth.decide import LEAST_ROWS, Comparison, Losses, chosen, compare, halves, losses
+from synth.decide import LEAST_ROWS, Comparison, Losses, compare, halves, losses
 from synth.duty import Duty, effort_of
 
 TRAIN = "real"
 AUGMENT = "augment"
-SHARES = (0.3, 1.0)  # of a generator's rows: candidates beside none
+ALL = 1.0
+LESS = 0.3  # of a generator's rows: tried where all of them do harm
 SEEDS = 2  # judges of each kind at most: a yes or no needs fewer than a measurement
 STEPS_SHARE = 0.5  # of evaluate's steps
 Arm = tuple[tuple[str, float], ...]  # (stage that made the rows, share of them); real train rows are in every arm
@@ -91,7 +93,7 @@ def _augmented(court: Court, entries: dict[str, dict[str, Any]]) -> Arm:
     if not len(court.made.get(AUGMENT, ())):
         court.hear([(), *_candidates(court, ())])
         return ()
-    arm: Arm = ((AUGMENT, 1.0),)
+    arm: Arm = ((AUGMENT, ALL),)
     court.hear([(), arm, *_candidates(court, arm)])
     first, last = court.compare((), arm, first=True), court.compare((), arm)
     worse = first.worse or last.worse
@@ -103,22 +105,31 @@ def _augmented(court: Court, entries: dict[str, dict[str, Any]]) -> Arm:
 
 
 def _candidates(court: Court, base: Arm) -> list[Arm]:
-    return [(*base, (key, share)) for key in court.generators for share in SHARES]
+    return [_with(base, key, ALL) for key in court.generators]
+
+
+def _with(base: Arm, key: str, share: float) -> Arm:
+    return (*base, (key, share))
 
 
 def _generated(court: Court, base: Arm, entries: dict[str, dict[str, Any]]) -> Arm:
     """Choose each generator's share on one half of val and confirm it on the other; returns those that are kept."""
+    shares = {key: LESS if _harms(court, base, key, ALL) else ALL for key in court.generators}
+    court.hear([_with(base, key, share) for key, share in shares.items()])
     kept: list[tuple[str, float]] = []
-    for key in court.generators:
-        shares = {share: court.at_first((*base, (key, share))) for share in SHARES}
-        share, comparison = chosen(court.at_first(base), shares, court.config.recipe.seed)
-        if share:
-            comparison = court.compare(base, (*base, (key, share)))
-            share = 0.0 if comparison.worse else share
-        entries[key] = _entry(court, key, share, comparison)
-        if share:
+    for key, share in shares.items():
+        with_ = _with(base, key, share)
+        harms = _harms(court, base, key, share)
+        comparison = court.compare(base, with_, first=harms)
+        entries[key] = _entry(court, key, 0.0 if comparison.worse else share, comparison)
+        if not comparison.worse:
             kept.append((key, share))
     return tuple(kept)
+
+
+def _harms(court: Court, base: Arm, key: str, share: float) -> bool:
+    """Whether judges are clearly worse with this share of the generator's rows, on the rows to choose by."""
+    return court.compare(base, _with(base, key, share), first=True).worse
 
 
 def _together(court: Court, base: Arm, kept: Arm, entries: dict[str, dict[str, Any]]) -> None:

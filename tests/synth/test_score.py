@@ -60,6 +60,7 @@ def test_good_rows_are_kept_and_rows_with_shuffled_labels_are_refused_as_worse(t
     assert false["augmented"]["verdict"] == "kept"
     assert false["generated"]["made"]["verdict"] == "worse"
     assert false["generated"]["made"]["below"] == "0" * 24, "no row's hash lies below it"
+    assert {"augment": 1.0, "sample.made": 0.3} in [each["made"] for each in false["candidates"]], "less was tried"
 
     false = judged(config, augment=staged.children(shuffled(np.tile(labels[:100], 4))), sample_made=staged.generated())
     assert false["augmented"]["verdict"] == "worse"
@@ -88,7 +89,8 @@ def test_none_is_always_among_the_candidates(tmp_path: Path) -> None:
     made = [each["made"] for each in told["candidates"]]
     assert {} in made
     assert {"augment": 1.0} in made
-    assert {"augment": 1.0, "sample.made": 0.3} in made
+    assert {"augment": 1.0, "sample.made": 1.0} in made
+    assert {"augment": 1.0, "sample.made": 0.3} not in made, "less is tried where all do harm, and only there"
 
 
 def test_too_few_val_rows_judge_nothing_and_say_so(tmp_path: Path) -> None:
