@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from udfs.rng import Words, mix
+from udfs.rng import Words, keys_of, mix
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _NULL = np.uint64(0xA5A5A5A55A5A5A5A)
@@ -37,6 +37,19 @@ def row_words(table: pa.Table | pa.RecordBatch, names: Sequence[str], salt: np.u
         with np.errstate(over="ignore"):
             words = mix(words * _GAMMA + cell_words(table.column(name)))
     return words
+
+
+def id_words(ids: pa.Array | pa.ChunkedArray, salt: np.uint64) -> Words:
+    """uint64[N]: a word for each row id, far quicker than for other text. Raises ValueError where one is no id."""
+    if isinstance(ids, pa.ChunkedArray):
+        return np.concatenate([np.zeros(0, np.uint64), *(id_words(chunk, salt) for chunk in ids.chunks)])
+    ids = ids.cast(pa.string())
+    _, offsets, data = ids.buffers()
+    if ids.null_count or not pc.all(pc.equal(pc.binary_length(ids), 40), min_count=0).as_py():
+        raise ValueError("a row id has 40 hex digits")
+    start = np.frombuffer(offsets, np.int32)[ids.offset] if len(ids) else 0
+    text = str(memoryview(data or b"")[start : start + 40 * len(ids)], "ascii")
+    return mix(keys_of(text, len(ids)) ^ salt)
 
 
 def cell_words(column: pa.Array | pa.ChunkedArray) -> Words:
@@ -85,7 +98,7 @@ def _of_codes(column: pa.DictionaryArray) -> Words:
 def hex_of(*words: Words) -> NDArray[np.uint8]:
     """uint8[N, 16 * len(words)]: the words of each row as hex digits, one after the other."""
     raw = np.stack([each.astype(">u8") for each in words], axis=1).view(np.uint8)
-    return np.stack([_HEX[raw >> 4], _HEX[raw & 15]], axis=2).reshape(len(raw), -1)
+    return np.stack([_HEX[raw >> 4], _HEX[raw & 15]], axis=2).reshape(len(raw), 16 * len(words))
 
 
 def text_of(digits: NDArray[np.uint8]) -> pa.Array:

@@ -30,12 +30,11 @@ def mix(words: Words) -> Words:
     return words ^ (words >> np.uint64(31))
 
 
-def _keys(ids: Sequence[str]) -> Words:
-    """One word per id: both halves of its 40 hex digits, mixed."""
-    text = "".join(ids)
-    if len(text) != 40 * len(ids):
+def keys_of(text: str, count: int) -> Words:
+    """One word for each of the `count` ids that stand in `text` one after the other: its 40 digits, mixed."""
+    if len(text) != 40 * count:
         raise ValueError("a row id has 40 hex digits")
-    raw = np.frombuffer(bytes.fromhex(text), dtype=">u4").reshape(len(ids), 5).astype(np.uint64)
+    raw = np.frombuffer(bytes.fromhex(text), dtype=">u4").reshape(count, 5).astype(np.uint64)
     first = (raw[:, 0] << np.uint64(32)) | raw[:, 1]
     second = (raw[:, 2] << np.uint64(32)) | raw[:, 3]
     return mix(mix(mix(first) ^ second) ^ raw[:, 4])
@@ -51,7 +50,7 @@ class RowRandom:
         """Key the rows' draws by `ids` (40 hex digits each), `seed` and the `step` at `place` in its list."""
         told = f"{seed}\0{step}\0{place}".encode()
         salt = np.uint64(int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big"))
-        self._rows: Words = mix(_keys(ids) ^ salt) if len(ids) else np.zeros(0, np.uint64)
+        self._rows: Words = mix(keys_of("".join(ids), len(ids)) ^ salt) if len(ids) else np.zeros(0, np.uint64)
         self._draws = 0
 
     def __len__(self) -> int:

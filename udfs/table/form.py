@@ -32,6 +32,7 @@ _TYPES: dict[str, pa.DataType] = {
     "id": pa.string(),
 }
 _MICROSECONDS = 1_000_000
+_WHOLE = 2.0**53  # from here on floats have no digits after the point
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ def to_matrix(table: pa.Table | pa.RecordBatch, form: TableForm) -> Matrix:
     """float64[N, D] of the modelled columns. A category that the vocabulary does not have gets the code of OTHER."""
     matrix = np.empty((table.num_rows, len(form.modelled)), np.float64, order="F")
     for place, column in enumerate(form.modelled):
-        matrix[:, place] = _cells(table.column(column.name), column)
+        matrix[:, place] = cells(table.column(column.name), column)
     return matrix
 
 
-def _cells(values: Any, column: Column) -> Matrix:
-    """One column's cells as numbers."""
+def cells(values: Any, column: Column) -> Matrix:
+    """float64[N]: one column's cells as a matrix has them."""
     if column.kind == "category":
         codes = pc.index_in(values, value_set=pa.array(column.vocabulary, pa.string()))
         told = pc.fill_null(codes, len(column.vocabulary)).cast(pa.float64())
@@ -147,6 +148,25 @@ def _floats(values: Any) -> Matrix:
     return np.asarray(found, np.float64)
 
 
+def rounded(values: Matrix, decimals: int) -> Matrix:
+    """To so many digits after the point; what is too large to have any stays as it is."""
+    has_digits = np.abs(values) < _WHOLE
+    return np.where(has_digits, np.round(np.where(has_digits, values, 0.0), decimals), values)
+
+
+def fitted(values: Matrix, column: Column) -> Matrix:
+    """The values as the column may have them: within its bounds, whole where it is, with its decimals; NaN stays."""
+    if column.size:
+        return np.clip(np.rint(values), 0, column.size - 1)
+    if column.kind == "number":
+        made = values if column.decimals is None else rounded(values, column.decimals)
+    elif column.kind == "datetime":
+        made = np.rint(values * _MICROSECONDS) / _MICROSECONDS
+    else:
+        made = np.rint(values)
+    return made if column.low is None and column.high is None else np.clip(made, column.low, column.high)
+
+
 def from_matrix(matrix: Matrix, form: TableForm) -> dict[str, pa.Array]:
     """The modelled columns as Arrow arrays of their types, by name; NaN becomes null, OTHER the word `OTHER`."""
     return {column.name: _array(matrix[:, place], column) for place, column in enumerate(form.modelled)}
@@ -163,7 +183,7 @@ def _array(values: Matrix, column: Column) -> pa.Array:
     if column.kind == "boolean":
         return pa.array(plain > 0.5, mask=mask)
     if column.kind == "number":
-        return pa.array(plain if column.decimals is None else np.round(plain, column.decimals), mask=mask)
+        return pa.array(plain if column.decimals is None else rounded(plain, column.decimals), mask=mask)
     if column.kind == "date":
         return pa.array(np.rint(plain).astype(np.int32), pa.int32(), mask=mask).cast(pa.date32())
     if column.kind == "datetime":
