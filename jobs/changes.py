@@ -73,9 +73,9 @@ def _stage(
 
     keys = [name for name in (partition, "row_id") if name]
     spark = source.sparkSession
-    ranges = in_ranges(joined([_range(maker) for _, maker in touched]), "row_id")
-    has = there.where(within(touched, partition)).where(ranges).select(*keys, F.col("row_hash").alias("_has"))
-    wants = source.where(within(touched, partition)).select(*keys, F.col("row_hash").alias("_wants"))
+    ours = of_units(source, touched, partition)
+    has = of_units(there, touched, partition).select(*keys, F.col("row_hash").alias("_has"))
+    wants = ours.select(*keys, F.col("row_hash").alias("_wants"))
     op = F.when(F.col("_has").isNull(), "insert").when(F.col("_wants").isNull(), "delete").otherwise("update")
     differing = has.join(wants, keys, "full_outer").where("NOT _has <=> _wants").select(*keys, op.alias(OPERATION))
     differing.write.mode("overwrite").parquet(f"{staging}/ids")
@@ -88,7 +88,7 @@ def _stage(
         return ids, by_unit
     few = sum(row["n"] for row in by_unit) <= MAX_BROADCAST_ROWS
     kept = ids.where("row_op != 'delete'")
-    whole = source.join(F.broadcast(kept) if few else kept, keys)
+    whole = ours.join(F.broadcast(kept) if few else kept, keys)
     gone = ids.where("row_op = 'delete'")
     changes = (
         whole.unionByName(gone, allowMissingColumns=True)
@@ -108,7 +108,7 @@ def changed_rows(source: DataFrame, there: DataFrame, changes: Changes, partitio
 
     parts = []
     if changes.new:
-        parts.append(source.where(within(changes.new, partition)).withColumn(OPERATION, F.lit("insert")))
+        parts.append(of_units(source, changes.new, partition).withColumn(OPERATION, F.lit("insert")))
     if changes.staged is not None:
         parts.append(changes.staged.select(*source.columns, OPERATION))
     rows = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
@@ -138,6 +138,12 @@ def merge_statement(
         clauses.append(f"WHEN NOT MATCHED{only} THEN INSERT ({', '.join(names)}) VALUES ({values})")  # noqa: S608
     evolve = "WITH SCHEMA EVOLUTION " if grows else ""
     return f"MERGE {evolve}INTO {table} AS t USING {view} AS s ON {' AND '.join(on)} {' '.join(clauses)}"
+
+
+def of_units(rows: DataFrame, units: list[Unit], partition: str | None) -> DataFrame:
+    """The rows of some units; files without any of them are not read, as their ids say."""
+    ranges = in_ranges(joined([_range(maker) for _, maker in units]), "row_id")
+    return rows.where(ranges).where(within(units, partition))
 
 
 def within(units: list[Unit], partition: str | None) -> Column:

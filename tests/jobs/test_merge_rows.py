@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,21 @@ def test_an_unchanged_table_gets_no_commit(merging: Merging) -> None:
     before = log_of(merging.config, "dataset")
     assert merging([*rows_of("d", 3), *reversed(BASE)]) == (0, 0, 0)
     assert log_of(merging.config, "dataset") == before
+
+
+def test_rows_that_stay_are_not_read_again(merging: Merging) -> None:
+    """The payload of makers that the table holds already may be unreadable: new makers' rows are merged beside it."""
+    base = merging.put(BASE)
+    merge_rows(merging.spark, merging.config, "dataset", base, partition_by=["row_origin"])
+    for path in Path(base).glob("*.parquet"):
+        content, times = path.read_bytes(), path.stat()
+        footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        path.write_bytes(content[:4] + bytes(footer - 4) + content[footer:])
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    more = [merging.put(rows_of(letter, 20)) for letter in "de"]
+    merged = merge_rows(merging.spark, merging.config, "dataset", [base, *more], partition_by=["row_origin"])
+    assert (merged.inserted, merged.updated, merged.deleted) == (40, 0, 0)
+    assert held(merging.config, "dataset") == expected([*BASE, *rows_of("de", 20)])
 
 
 def test_only_files_with_changes_are_rewritten(merging: Merging) -> None:
