@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import config_context
 from sklearn.svm import SVC
 
 from synth.judges.folds import folds, tuning_rows
@@ -76,27 +77,31 @@ def _tuned(rows: Rows, project: Projection, classes: int, seed: int) -> tuple[fl
     tried = []
     for gamma in GAMMAS:
         kernel = np.exp(-gamma * distances)
-        for penalty in PENALTIES:
-            parts = [_held_out(kernel, rows, fold, penalty, classes) for fold in drawn]
-            scores, asked = (np.concatenate(part) for part in zip(*parts, strict=True))
+        parts = [_held_out(kernel, rows, fold, classes) for fold in drawn]
+        for place, penalty in enumerate(PENALTIES):
+            scores = np.concatenate([part[0][place] for part in parts])
+            asked = np.concatenate([part[1] for part in parts])
             if len(asked):
                 temperature, loss = best_temperature(scores, rows.labels[asked])
                 tried.append((loss, penalty, gamma, temperature))
     return min(tried)[1:] if tried else (PENALTIES[-1], 1.0, 1.0)
 
 
-def _held_out(kernel: Vectors, rows: Rows, fold: Codes, penalty: float, classes: int) -> tuple[Vectors, Codes]:
-    """Scores of held-out rows (real ones where there are any) and their places."""
+def _held_out(kernel: Vectors, rows: Rows, fold: Codes, classes: int) -> tuple[list[Vectors], Codes]:
+    """Scores of held-out rows (real ones where there are any) under each of PENALTIES, and their places."""
     askable = rows.real_mask() if rows.real_mask().any() else np.ones(len(rows), bool)
-    scores, places = [np.zeros((0, classes))], [np.zeros(0, np.int64)]
+    scores, places = [[np.zeros((0, classes))] for _ in PENALTIES], [np.zeros(0, np.int64)]
     for each in np.unique(fold):
         learned, asked = np.flatnonzero(fold != each), np.flatnonzero((fold == each) & askable)
         if len(np.unique(rows.labels[learned])) < 2 or not len(asked):
             continue
-        machine = SVC(C=penalty, kernel="precomputed").fit(kernel[np.ix_(learned, learned)], rows.labels[learned])
-        scores.append(_scores(machine, kernel[np.ix_(asked, learned)], classes))
+        among, towards = kernel[np.ix_(learned, learned)], kernel[np.ix_(asked, learned)]
+        with config_context(assume_finite=True):  # else each fit looks through the kernel once more
+            for mine, penalty in zip(scores, PENALTIES, strict=True):
+                machine = SVC(C=penalty, kernel="precomputed").fit(among, rows.labels[learned])
+                mine.append(_scores(machine, towards, classes))
         places.append(asked)
-    return np.concatenate(scores), np.concatenate(places)
+    return [np.concatenate(mine) for mine in scores], np.concatenate(places)
 
 
 def _scores(machine: SVC, vectors: Vectors, classes: int) -> Vectors:
