@@ -65,7 +65,7 @@ def batch() -> pa.RecordBatch:
 def steps() -> list[tuple[str, dict[str, Any]]]:
     """Every public step that changes images, in one list (of one kind of partner); sizes brought back at the end."""
     found: list[tuple[str, dict[str, Any]]] = []
-    for name in names.step_names():
+    for name in names.step_names("image"):
         kind = names.kind_of(names.resolve(name))
         if kind in ("random", "plain") and name not in RESIZED:
             found.append((name, NEEDED.get(name, {})))
@@ -109,7 +109,7 @@ def by_id(table: pa.Table) -> dict[str, Any]:
 
 def test_the_list_has_every_step(made: Made) -> None:
     """No public step is left out of what follows."""
-    changing = [name for name in names.step_names() if names.kind_of(names.resolve(name)) != "reject"]
+    changing = [name for name in names.step_names("image") if names.kind_of(names.resolve(name)) != "reject"]
     assert {step.name for step in made.compiled.steps} == set(changing)
 
 

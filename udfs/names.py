@@ -1,7 +1,8 @@
 """Names in recipes to functions, and options to what the function's signature allows.
 
 `image.rotate` is the function `rotate` of `udfs.image`. Only names in a module's `__all__` that have the shape of a
-step or a rule resolve, so that a recipe can call nothing else. Bounds stand in the annotations of the options.
+step or a rule resolve, so that a recipe can call nothing else. What a step of a modality takes and gives is said by
+its module's `VALUES` and `GIVES`. Bounds stand in the annotations of the options.
 """
 
 from __future__ import annotations
@@ -15,17 +16,11 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from udfs.image import longtail
-from udfs.image.values import Span, Within
+from udfs.options import Names, Span, Within
 
 Kind = Literal["random", "plain", "mixing", "reject", "transform"]
 
-MODULES = {"image": "udfs.image"}
-_SHAPES: dict[tuple[str, ...], Kind] = {
-    ("random", "images"): "random",
-    ("images",): "plain",
-    ("random", "images", "others"): "mixing",
-}
-_GIVES = {"random": ("Stack", "Images"), "plain": ("Stack", "Images"), "mixing": ("Mixed",)}
+MODULES = {"image": "udfs.image", "table": "udfs.table"}
 
 
 class StepError(ValueError):
@@ -41,16 +36,23 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     parameters = inspect.signature(function).parameters.values()
     before = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
     only_keywords = all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
-    shape = _SHAPES.get(before) if only_keywords else None
+    home = importlib.import_module(".".join(function.__module__.split(".")[:2]))
+    shape = _shapes(home.VALUES).get(before) if only_keywords else None
     gives = inspect.signature(function).return_annotation
     if shape == "plain" and gives == "Reasons":
         return "reject"
-    return shape if gives in _GIVES.get(shape or "", ()) else None
+    return shape if shape and gives in (("Mixed",) if shape == "mixing" else home.GIVES) else None
 
 
-def step_names() -> list[str]:
-    """Every name that resolves, but the long tail's."""
-    return [f"{prefix}.{name}" for prefix, module in MODULES.items() for name in _steps_of(module)]
+def _shapes(values: str) -> dict[tuple[str, ...], Kind]:
+    """What the parameters of each kind of step are called."""
+    return {("random", values): "random", (values,): "plain", ("random", values, "others"): "mixing"}
+
+
+def step_names(modality: str | None = None) -> list[str]:
+    """Every name that resolves, or those of one modality, but the long tail's."""
+    modules = {modality: MODULES[modality]} if modality else MODULES
+    return [f"{prefix}.{name}" for prefix, module in modules.items() for name in _steps_of(module)]
 
 
 def _steps_of(module: str) -> list[str]:
@@ -67,8 +69,14 @@ def resolve(name: str) -> Callable[..., Any]:
     if prefix in MODULES and short in _steps_of(MODULES[prefix]):
         return getattr(importlib.import_module(MODULES[prefix]), short)
     known = step_names()
-    near = nearest(name if "." in name else f"image.{name}", known)
+    near = nearest(name, known) if "." in name else _nearest_short(name, known)
     raise StepError(f"{name} is not a step. The nearest is {near}. 'seedbed list steps' shows all {len(known)}.")
+
+
+def _nearest_short(name: str, known: list[str]) -> str:
+    """The known name whose part after the point is most like this one."""
+    by_short = {each.partition(".")[2]: each for each in reversed(known)}
+    return by_short[nearest(name, list(by_short))]
 
 
 def _resolve_transform(name: str) -> Callable[..., Any]:
@@ -129,6 +137,8 @@ def check_option(what: str, hint: Any, value: Any) -> Any:
         return check_option(what, choices[0], value)
     if get_origin(choices[0]) is Literal:
         return _checked_word(what, list(get_args(choices[0])), value)
+    if choices[0] == Names:
+        return _checked_names(what, value)
     if isinstance(value, list | tuple):
         return _checked_span(what, choices, bounds, value)
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -149,6 +159,13 @@ def _checked_word(what: str, words: list[Any], value: Any) -> Any:
         near = nearest(str(value), [str(word) for word in words])
         raise StepError(f"{what} is one of {', '.join(map(str, words))}; it has {value!r}. The nearest is {near}.")
     return value
+
+
+def _checked_names(what: str, value: Any) -> Names:
+    """Names of columns, one or more."""
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(each, str) for each in value):
+        raise StepError(f"{what} needs names of columns, such as [age, sex]; it has {value!r}.")
+    return tuple(value)
 
 
 def _checked_span(what: str, choices: list[Any], bounds: Within, value: list[Any] | tuple[Any, ...]) -> Span:

@@ -17,22 +17,32 @@ def mixed_lineage(batch: pa.RecordBatch, own: Floats) -> dict[str, pa.Array]:
     Where labels differ, `soft_label` has both by their shares and `label` the one of the larger share.
     """
     names_in = batch.schema.names
+    none = pa.nulls(batch.num_rows)
+    labels = batch.column("label") if "label" in names_in else none
+    softs = batch.column("soft_label") if "soft_label" in names_in else none
+    mixed, soft = mixed_labels(labels, batch.column("partner_label"), softs, own)
+    out = mixed_parents(batch, own) | {"soft_label": soft}
+    return out | ({"label": mixed} if "label" in names_in else {})
+
+
+def mixed_parents(batch: pa.RecordBatch, own: Floats) -> dict[str, pa.Array]:
+    """Ids and parents of rows of which a share `own` is the first parent's, the rest that of `partner_id`."""
     ids, parents = batch.column("row_id").to_pylist(), batch.column("row_parents").to_pylist()
-    labels = batch.column("label").to_pylist() if "label" in names_in else [None] * len(ids)
-    softs = batch.column("soft_label").to_pylist() if "soft_label" in names_in else [None] * len(ids)
-    partner_ids, partner_labels = batch.column("partner_id").to_pylist(), batch.column("partner_label").to_pylist()
+    partner_ids = batch.column("partner_id").to_pylist()
     for row in np.flatnonzero(own < 1).tolist():
         parents[row] = [parents[row][0], partner_ids[row]]
         ids[row] = records.child_id(ids[row][: records.MAKER_HEX], parents[row])
-        softs[row] = _blended_label(softs[row], labels[row], partner_labels[row], float(own[row]))
-        if softs[row] is not None:
-            labels[row] = max(softs[row] or [], key=lambda pair: (pair[1], pair[0] == labels[row]))[0]
-    out = {
-        "row_id": pa.array(ids, pa.string()),
-        "row_parents": pa.array(parents, pa.list_(pa.string())),
-        "soft_label": pa.array(softs, pa.map_(pa.string(), pa.float64())),
-    }
-    return out | ({"label": pa.array(labels, pa.string())} if "label" in names_in else {})
+    return {"row_id": pa.array(ids, pa.string()), "row_parents": pa.array(parents, pa.list_(pa.string()))}
+
+
+def mixed_labels(given: pa.Array, partners: pa.Array, softs: pa.Array, own: Floats) -> tuple[pa.Array, pa.Array]:
+    """(labels as strings, soft labels) of rows that have their `given` label, and soft one if any, by a share `own`."""
+    labels, others, blends = given.to_pylist(), partners.to_pylist(), softs.to_pylist()
+    for row in np.flatnonzero(own < 1).tolist():
+        blends[row] = _blended_label(blends[row], labels[row], others[row], float(own[row]))
+        if blends[row] is not None:
+            labels[row] = max(blends[row] or [], key=lambda pair: (pair[1], pair[0] == labels[row]))[0]
+    return pa.array(labels, pa.string()), pa.array(blends, pa.map_(pa.string(), pa.float64()))
 
 
 def _blended_label(

@@ -61,10 +61,16 @@ def pairs(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> list[
     return out
 
 
-def resolved(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> tuple[Step, ...]:
-    """Steps with names resolved and options complete; a StepError says at which place."""
+def resolved(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str], modality: str = "image") -> tuple[Step, ...]:
+    """Steps with names resolved and options complete; a StepError says at which place, also where one is for another
+    modality.
+    """
     out = []
     for place, (name, options) in enumerate(pairs(steps)):
+        prefix = "image" if name.startswith(longtail.PREFIX) else name.partition(".")[0]
+        if prefix in names.MODULES and prefix != modality:
+            known = ", ".join(names.step_names(modality))
+            raise StepError(f"{name} is for {prefix}s and these are {modality}s, which have {known}.", place)
         try:
             out.append(Step(name, names.complete_options(name, options or {})))
         except StepError as error:

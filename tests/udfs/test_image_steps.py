@@ -26,8 +26,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "image.centre_crop": {"height_px": 16, "width_px": 20},
     "image.resize": {"height_px": 12, "width_px": 50},
 }
-STEPS = [name for name in names.step_names() if names.kind_of(names.resolve(name)) != "reject"]
-RULES = [name for name in names.step_names() if names.kind_of(names.resolve(name)) == "reject"]
+STEPS = [name for name in names.step_names("image") if names.kind_of(names.resolve(name)) != "reject"]
+RULES = [name for name in names.step_names("image") if names.kind_of(names.resolve(name)) == "reject"]
 RANDOM = [name for name in STEPS if names.kind_of(names.resolve(name)) in ("random", "mixing")]
 
 

@@ -38,6 +38,9 @@ from udfs.image.rejects import (
     reject_wrong_size,
 )
 
+VALUES = "images"  # what the parameter of a step is called that holds them
+GIVES = ("Stack", "Images")  # what a step that does not mix gives
+
 __all__ = [
     "affine",
     "blur",

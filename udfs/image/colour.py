@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.image.canvas import SMALL, Stack, pixels, recoloured, repainted
-from udfs.image.values import GREY_WEIGHTS, FactorSpan, Floats, Images, Probability, Tables, Within
+from udfs.image.values import GREY_WEIGHTS, FactorSpan, Floats, Images, Tables
+from udfs.options import Probability, Within
 from udfs.rng import RowRandom
 
 REVISION = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from udfs.image.values import Amount, Floats
+from udfs.image.values import Floats
+from udfs.options import Amount
 from udfs.rng import RowRandom
 
 

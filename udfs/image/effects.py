@@ -14,7 +14,8 @@ from udfs.image.canvas import Stack, pixels, repainted
 from udfs.image.colour import adjust_saturation
 from udfs.image.draws import drawn
 from udfs.image.noise import add_noise, window_starts
-from udfs.image.values import Amount, Floats, Images, Probability, ShareAmount, Within
+from udfs.image.values import Floats, Images, ShareAmount
+from udfs.options import Amount, Probability, Within
 from udfs.rng import RowRandom
 
 REVISION = 1

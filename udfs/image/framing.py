@@ -9,8 +9,9 @@ import numpy as np
 
 from udfs.image.canvas import Stack, count, moved, size_of
 from udfs.image.maps import window_map
-from udfs.image.values import Border, FactorSpan, Level, Pixels, Probability, ShareSpan
+from udfs.image.values import Border, FactorSpan, Level, Pixels
 from udfs.image.warp import Edge
+from udfs.options import Probability, ShareSpan
 from udfs.rng import RowRandom
 
 REVISION = 1

@@ -13,19 +13,9 @@ import numpy as np
 from udfs.image.canvas import Stack, moved, size_of
 from udfs.image.draws import drawn
 from udfs.image.maps import affine_map, bend_field, corner_map, flip_map
-from udfs.image.values import (
-    Border,
-    DegreesSpan,
-    FactorSpan,
-    Floats,
-    FractionSpan,
-    Level,
-    PixelsAmount,
-    Probability,
-    ShearSpan,
-    Within,
-)
+from udfs.image.values import Border, DegreesSpan, FactorSpan, Floats, FractionSpan, Level, PixelsAmount, ShearSpan
 from udfs.image.warp import Edge
+from udfs.options import Probability, Within
 from udfs.rng import RowRandom
 
 REVISION = 1

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.image.occlusion import rectangles
-from udfs.image.values import Floats, Images, Partners, Probability, ShareSpan
+from udfs.image.values import Floats, Images, Partners
+from udfs.options import Probability, ShareSpan
 from udfs.rng import RowRandom
 
 REVISION = 1

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from udfs.image.canvas import Stack, pixels, repainted
 from udfs.image.draws import drawn
-from udfs.image.values import Amount, Floats, Images, LevelAmount, Probability, ShareAmount, Within, flattened
+from udfs.image.values import Floats, Images, LevelAmount, ShareAmount, flattened
+from udfs.options import Amount, Probability, Within
 from udfs.rng import RowRandom, mix
 
 REVISION = 1

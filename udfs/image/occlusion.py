@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from udfs.image.canvas import Stack, repainted, size_of
 from udfs.image.noise import window_starts, windows_at, word_table
-from udfs.image.values import FactorSpan, Flags, Floats, Images, Level, Probability, ShareSpan, Within
+from udfs.image.values import FactorSpan, Flags, Floats, Images, Level
+from udfs.options import Probability, ShareSpan, Within
 from udfs.rng import RowRandom
 
 REVISION = 1

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.image.colour import grey_means
-from udfs.image.values import GreyLevel, Images, Reasons, Share, Within, flattened
+from udfs.image.values import GreyLevel, Images, Reasons, flattened
+from udfs.options import Share, Within
 
 REVISION = 1
 

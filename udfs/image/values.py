@@ -3,19 +3,17 @@
 Images are uint8[N, H, W, C], C of 1 or 3 (RGB), all of one size. Pixel centres lie at whole coordinates, x to the
 right, y down; angles are in degrees, anticlockwise as seen. Grey is 0.299 R + 0.587 G + 0.114 B. A step does not
 change its input.
-
-Option types carry their bounds, so that a recipe's options are checked against the signature of the step that takes
-them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from udfs.options import Amount, Span, Within
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Masks = NDArray[np.uint8]  # (N, H, W), class indices
@@ -26,21 +24,6 @@ Matrices = NDArray[np.float64]  # (N, 3, 3)
 Tables = NDArray[np.uint8]  # (N, 256) for all channels alike, or (N, C, 256)
 Reasons = list[str | None]
 
-
-@dataclass(frozen=True)
-class Within:
-    """Bounds of an option's numbers, both included; null: none."""
-
-    low: float | None = None
-    high: float | None = None
-
-
-Span = tuple[float, float]  # [low, high]: each row draws its own value from it
-Amount = float | Span  # one number for all rows, or a span
-
-Probability = Annotated[float, Within(0, 1)]
-Share = Annotated[float, Within(0, 1)]
-ShareSpan = Annotated[Span, Within(0, 1)]
 ShareAmount = Annotated[Amount, Within(0, 1)]
 DegreesSpan = Annotated[Span, Within(-360, 360)]
 ShearSpan = Annotated[Span, Within(-80, 80)]

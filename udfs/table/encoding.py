@@ -88,16 +88,18 @@ def from_log1p(encoded: Floats, facts: ColumnStatistics) -> Floats:
 
 def quantile_normal(values: Floats, facts: ColumnStatistics) -> Floats:
     """The normal number that has the same share below it; a frequent value gets the middle of its shares."""
+    return ndtri(_EDGE + (1 - 2 * _EDGE) * share_below(values, facts)) if len(facts.grid) else values.copy()
+
+
+def share_below(values: Floats, facts: ColumnStatistics) -> Floats:
+    """0 to 1: the share of what was measured that lies below, half of what is equal included; NaN stays."""
     grid = facts.grid
-    if not len(grid):
-        return values.copy()
     share = np.linspace(0.0, 1.0, GRID)
     held = np.clip(values, grid[0], grid[-1])
     first, after = np.searchsorted(grid, held, "left"), np.searchsorted(grid, held, "right")
     on_grid = (after > first) & ~np.isnan(held)
     middle = (share[np.minimum(first, GRID - 1)] + share[np.clip(after - 1, 0, GRID - 1)]) / 2
-    below = np.where(on_grid, middle, np.interp(held, grid, share))
-    return ndtri(_EDGE + (1 - 2 * _EDGE) * below)
+    return np.where(on_grid, middle, np.interp(held, grid, share))
 
 
 def from_quantile_normal(encoded: Floats, facts: ColumnStatistics) -> Floats:

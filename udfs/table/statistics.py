@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.table.form import Column
+from udfs.table.form import Column, TableForm
 from udfs.table.tally import MAX_DECIMALS, ColumnTally, Tally, from_bytes, measure, merge, to_bytes
 
 __all__ = ["ColumnStatistics", "Statistics", "from_bytes", "measure", "merge", "to_bytes"]
@@ -69,6 +69,11 @@ class ColumnStatistics:
     def told(self) -> int:
         """Cells that are not missing."""
         return self.rows - self.missing
+
+    @property
+    def inflated(self) -> tuple[float, ...]:
+        """Frequent numbers, in a column of so many values that none would be frequent if all were alike."""
+        return tuple(value for value, _ in self.frequent) if self.distinct > 1 / FREQUENT else ()
 
     @cached_property
     def grid(self) -> Floats:
@@ -171,6 +176,11 @@ class Statistics:
     def of(tally: Tally, words: int = 1000) -> Statistics:
         """What follows from a tally; vocabularies have at most `words` words, the rest is `other`."""
         return Statistics({name: ColumnStatistics.of(each, words) for name, each in tally.items()})
+
+    @staticmethod
+    def none(form: TableForm) -> Statistics:
+        """Of columns of which nothing is known."""
+        return Statistics({each.name: ColumnStatistics(each.kind, 0, 0) for each in form.columns if each.kind != "id"})
 
     @property
     def rows(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from udfs.hashing import hex_of, text_of
 from udfs.rng import mix
 from udfs.table.form import Column, TableForm
+from udfs.table.statistics import Statistics, measure
 
 COLUMNS = (
     Column("key", "id"),
@@ -43,6 +46,19 @@ def ids(count: int, start: int = 0) -> pa.Array:
     """Row ids that look drawn, by number."""
     numbers = np.arange(start, start + count, dtype=np.uint64)
     return text_of(hex_of(*(mix(numbers + np.uint64(shift)) for shift in (1, 2**40, 2**50)))[:, :40])
+
+
+def measured(table: pa.Table, form: TableForm, words: int = 1000) -> tuple[TableForm, Statistics]:
+    """The form with the vocabularies and decimals of a table, and its statistics, by way of JSON."""
+    told = json.loads(json.dumps(Statistics.of(measure(table, form), words).as_dict()))
+    statistics = Statistics.from_dict(told)
+    columns = tuple(
+        replace(column, vocabulary=found.vocabulary, decimals=found.decimals)
+        if (found := statistics.columns.get(column.name))
+        else column
+        for column in form.columns
+    )
+    return replace(form, columns=columns), statistics
 
 
 def tables(max_rows: int = 40) -> st.SearchStrategy[pa.Table]:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.udfs.table.made import FORM, tables
+from tests.udfs.table.made import FORM, ids, measured, tables
 from udfs.table.encoding import CATEGORIES, NUMBERS, decode, encode, encodings, signatures
 from udfs.table.form import Column, TableForm, to_matrix
 from udfs.table.statistics import Statistics
 from udfs.table.tally import measure
-
-
-def measured(table: pa.Table, form: TableForm = FORM) -> tuple[TableForm, Statistics]:
-    """The statistics of a table, and the form with the vocabularies and decimals in them."""
-    statistics = Statistics.from_dict(json.loads(json.dumps(Statistics.of(measure(table, form)).as_dict())))
-    columns = tuple(
-        replace(column, vocabulary=found.vocabulary, decimals=found.decimals)
-        if (found := statistics.columns.get(column.name))
-        else column
-        for column in form.columns
-    )
-    return replace(form, columns=columns), statistics
 
 
 @settings(max_examples=150, deadline=None)
@@ -36,7 +21,7 @@ def test_decode_gives_back_the_matrix(table: pa.Table, numeric: str, category: s
     """Every kind of column by every method, missing cells too: numbers but for rounding, datetimes to a microsecond or
     two, the rest exactly.
     """
-    form, statistics = measured(table)
+    form, statistics = measured(table, FORM)
     matrix = to_matrix(table, form)
     dates = {"born": "cyclic", "seen": "cyclic"}
     chosen = encodings(form, statistics, numeric=numeric, category=category, columns=dates, flag=flag)
@@ -53,8 +38,6 @@ def test_decode_gives_back_the_matrix(table: pa.Table, numeric: str, category: s
 
 def numbers(values: list[float], kind: str = "number") -> tuple[pa.Table, TableForm, Statistics]:
     """A table of one column of numbers, measured."""
-    from tests.udfs.table.made import ids
-
     form = TableForm((Column("it", kind),), "it", "regression")  # type: ignore[arg-type]
     table = pa.table({"it": pa.array(values, form.schema().field("it").type), "row_id": ids(len(values))})
     form, statistics = measured(table, form)

@@ -1,0 +1,205 @@
+"""A list of steps as one function from batch to batch of a table's rows.
+
+`compile_table_steps` resolves the names, checks the options and tries the list on a blank row, so that a mistake is
+found before any engine starts. What it gives pickles; called, it makes rows whose every cell is a function of the
+row's own id, the form and the statistics. A cell that no step changed is the parent's own, to the last digit and
+word, whether or not the matrix can tell it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from udfs.names import StepError
+from udfs.parentage import mixed_labels, mixed_parents
+from udfs.rng import RowRandom
+from udfs.rules import Step, StepLike, resolved
+from udfs.table.form import Matrix, TableForm, from_matrix, to_matrix
+from udfs.table.statistics import Statistics
+from udfs.table.values import Flags, Floats, Rows
+
+REVISION = 1
+PARTNER_COLUMNS = ("partner_id", "partner_row")  # the partner's id, and its payload as a struct; null: none
+_BLANK_ID = "0" * 40
+
+
+@dataclass(frozen=True)
+class CompiledTable:
+    """Steps ready to run. `compiled(batch, seed=7)` makes rows; `compiled.apply(matrix, ids)` works on a matrix."""
+
+    steps: tuple[Step, ...]
+    form: TableForm
+    statistics: Statistics
+
+    @property
+    def needs_partners(self) -> list[str]:
+        """The kind of partner that the mixing steps want: none or one of the words of `values.Partners`."""
+        return sorted({step.options["partners"] for step in self.steps if step.kind == "mixing"})
+
+    @property
+    def mixes_labels(self) -> bool:
+        """Whether rows come out that are of two labels."""
+        return self.form.task == "classification" and "any" in self.needs_partners
+
+    @property
+    def identity(self) -> list[dict[str, Any]]:
+        """All that decides the cells but ids and seed: form, statistics, each step with its options and revision."""
+        form = {"name": "table.form", "options": asdict(self.form), "revision": f"{REVISION} {self.statistics.digest}"}
+        steps = [{"name": s.name, "options": s.options, "revision": s.revision} for s in self.steps]
+        return json.loads(json.dumps([form, *steps]))
+
+    def apply(
+        self,
+        matrix: Matrix,
+        ids: Sequence[str],
+        seed: int = 0,
+        *,
+        others: Matrix | None = None,
+        paired: Flags | None = None,
+        after: list[Matrix] | None = None,
+    ) -> tuple[Matrix, Floats]:
+        """(rows, each one's share that is its own) of rows with these `ids` (40 hex digits).
+
+        `others` are the partners' rows for mixing, `paired` says which rows have one; `after` collects the rows after
+        each step.
+        """
+        rows, own = Rows(matrix, self.form, self.statistics), np.ones(len(matrix))
+        for place, step in enumerate(self.steps):
+            random = RowRandom(ids, seed, step.name, place)
+            if step.kind == "mixing":
+                partners = self._partners_before(place, ids, seed, others)
+                rows, share = _mix(step, random, rows, partners, paired)
+                own *= 1 - share
+            else:
+                rows = _run(step, random, rows)
+            if after is not None:
+                after.append(rows.matrix)
+        return rows.matrix, own
+
+    def _partners_before(self, place: int, ids: Sequence[str], seed: int, others: Matrix | None) -> Rows | None:
+        """The partners after the steps before this one, with draws of their own."""
+        rows = None if others is None else Rows(others, self.form, self.statistics)
+        for before, step in enumerate(self.steps[:place]):
+            if rows is not None and step.kind != "mixing":
+                rows = _run(step, RowRandom(ids, seed, f"partner {step.name}", before), rows)
+        return rows
+
+    def __call__(self, batch: pa.RecordBatch, seed: int = 0) -> pa.RecordBatch:
+        """Make the rows whose primary ids are in `row_id` from their parents' payload.
+
+        After mixing, `row_parents` and `row_id` tell of both parents; where labels are mixed, `soft_label` has both by
+        their shares, and the label is that of the larger one. The partner's columns are gone.
+        """
+        matrix = to_matrix(batch, self.form)
+        made, own = self._made(batch, matrix, seed)
+        out = {name: batch.column(name) for name in batch.schema.names if name not in PARTNER_COLUMNS}
+        for place, (name, cells) in enumerate(from_matrix(made, self.form).items()):
+            stays = _alike(made[:, place], matrix[:, place])
+            kept = cells.cast(batch.schema.field(name).type)
+            out[name] = batch.column(name) if stays.all() else pc.if_else(pa.array(stays), batch.column(name), kept)
+        if self.needs_partners:
+            out |= mixed_parents(batch, own)
+        if self.mixes_labels:
+            out |= self._labels(batch, own)
+        return pa.RecordBatch.from_pydict(out)
+
+    def _made(
+        self, batch: pa.RecordBatch, matrix: Matrix, seed: int, after: list[Matrix] | None = None
+    ) -> tuple[Matrix, Floats]:
+        """`apply` on a batch, with the partners that stand beside its rows."""
+        ids = batch.column("row_id").to_pylist()
+        if not self.needs_partners:
+            return self.apply(matrix, ids, seed, after=after)
+        missing = [name for name in PARTNER_COLUMNS if name not in batch.schema.names]
+        if missing:
+            raise ValueError(f"mixing steps need the column {missing[0]}")
+        others = to_matrix(_payload(batch.column("partner_row")), self.form)
+        paired = batch.column("partner_id").is_valid().to_numpy(zero_copy_only=False)
+        return self.apply(matrix, ids, seed, others=others, paired=paired, after=after)
+
+    def _labels(self, batch: pa.RecordBatch, own: Floats) -> dict[str, pa.Array]:
+        """The label's column and `soft_label` of rows that may have been mixed."""
+        name = self.form.label
+        given, partners = batch.column(name), _payload(batch.column("partner_row")).column(name)
+        softs = batch.column("soft_label") if "soft_label" in batch.schema.names else pa.nulls(batch.num_rows)
+        labels, soft = mixed_labels(given.cast(pa.string()), partners.cast(pa.string()), softs, own)
+        return {name: labels.cast(given.type), "soft_label": soft}
+
+    def explain(self, batch: pa.RecordBatch, seed: int = 0) -> list[dict[str, Any]]:
+        """What each step made of each row: `{row_id, steps: [{step, fired, parameters}]}`.
+
+        `parameters` are the cells that it changed, as `[before, after]` by the column's name.
+        """
+        matrix, after = to_matrix(batch, self.form), list[Matrix]()
+        self._made(batch, matrix, seed, after)
+        told = [from_matrix(each, self.form) for each in (matrix, *after)]
+        out = []
+        for row, row_id in enumerate(batch.column("row_id").to_pylist()):
+            steps = []
+            for step, before, then in zip(self.steps, told[:-1], told[1:], strict=True):
+                cells = {name: [before[name][row].as_py(), then[name][row].as_py()] for name in then}
+                changed = {name: pair for name, pair in cells.items() if pair[0] != pair[1]}
+                steps.append({"step": step.name, "fired": bool(changed), "parameters": changed})
+            out.append({"row_id": row_id, "steps": steps})
+        return out
+
+
+def _run(step: Step, random: RowRandom, rows: Rows) -> Rows:
+    """One step that does not mix."""
+    if step.kind == "plain":
+        return step.function(rows, **step.options)
+    return step.function(random, rows, **step.options)
+
+
+def _mix(step: Step, random: RowRandom, rows: Rows, partners: Rows | None, paired: Flags | None) -> tuple[Rows, Floats]:
+    """One mixing step, in the rows that have a partner."""
+    if partners is None:
+        return rows, np.zeros(len(rows))
+    has = np.ones(len(rows), bool) if paired is None else paired
+    mixed, share = step.function(random, rows, partners, **step.options)
+    return rows.with_matrix(np.where(has[:, None], mixed.matrix, rows.matrix)), share * has
+
+
+def _payload(rows: pa.StructArray) -> pa.RecordBatch:
+    """A struct's fields as columns, null where the struct is."""
+    return pa.RecordBatch.from_arrays(rows.flatten(), names=[field.name for field in rows.type])
+
+
+def _alike(first: Floats, second: Floats) -> Flags:
+    """Where numbers are equal, missing ones too."""
+    return (first == second) | (np.isnan(first) & np.isnan(second))
+
+
+def compile_table_steps(
+    steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str],
+    *,
+    form: TableForm,
+    statistics: Statistics | None = None,
+) -> CompiledTable:
+    """The steps as one function; StepError for a name, an option or a column that is wrong, or two kinds of partners.
+
+    Statistics of train rows, and the form with the vocabularies in them: `TableForm.of(recipe, statistics["columns"])`.
+    Without them a list can be checked.
+    """
+    statistics = statistics or Statistics.none(form)
+    compiled = CompiledTable(resolved(steps, "table"), form, statistics)
+    if len(compiled.needs_partners) > 1:
+        kinds = " and ".join(compiled.needs_partners)
+        raise StepError(f"the mixing steps of one list share their partners, but they ask for {kinds}: choose one.")
+    if "borderline" in compiled.needs_partners and form.task != "classification":
+        raise StepError("partners: borderline goes by the labels of a classification, and this is a regression.")
+    blank = Rows(np.zeros((1, len(form.modelled))), form, statistics)
+    for place, step in enumerate(compiled.steps):
+        try:
+            if step.kind != "mixing":
+                _run(step, RowRandom([_BLANK_ID], 0, step.name, place), blank)
+        except ValueError as error:
+            raise StepError(f"{step.name}: {error}.", place) from error
+    return compiled
