@@ -22,6 +22,8 @@ from conf.schema import Recipe, Runtime
 
 MAX_RECIPE_BYTES = 1 << 20
 DEFAULT_ROOT = "./seedbed-data"
+# `://user:password@`, or a signature, token or key among a URI's parameters.
+_SECRET = re.compile(r"://[^/\s@:]*:[^/\s@]+@|://\S*[?&][\w-]*(?:sig|token|key|secret|password)[\w-]*=[^&\s]", re.I)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -48,9 +50,12 @@ def load(recipe: str, runtime: str = "local", overrides: Iterable[str] = (), roo
     for override in overrides:
         values = _override(values, override, origin)
     where, where_origin = _read(runtime, "runtime", "runtime")
+    base = root or os.environ.get("SEEDBED_ROOT") or DEFAULT_ROOT
+    for given, told in ((values, origin), (where, where_origin), ({"--root": base}, "the flags")):
+        _refuse_secrets(given, told)
     checked = _check(Recipe, values, origin)
     placed = _check(Runtime, where, where_origin)
-    base = root or os.environ.get("SEEDBED_ROOT") or DEFAULT_ROOT
+    _refuse_too_many_workers(placed, where_origin)
     base = base if "://" in base else str(Path(base).absolute())
     return Config(checked, placed, (not root and placed.tables) or base, (not root and placed.files) or base, origin)
 
@@ -168,6 +173,32 @@ def _laid(values: Any, path: Sequence[str], value: Any, where: str) -> Any:
     raise RecipeError(f"{where}: {head} lies inside a plain value, which has no keys.")
 
 
+def _refuse_secrets(value: Any, origin: str, path: tuple[int | str, ...] = ()) -> None:
+    """Raise RecipeError where a URI holds a password or key: it would stand in markers, logs and reports."""
+    if path[-2:] == ("spark", "confs"):  # where credentials belong
+        return
+    if isinstance(value, Mapping | list):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            _refuse_secrets(inner, origin, (*path, key))
+    elif isinstance(value, str) and _SECRET.search(value):
+        raise RecipeError(
+            f"{origin}, {_path(path)}: the URI holds a password or key, which would end up in markers, logs and"
+            " reports: take it out, and give it by the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for"
+            " one) or by spark.confs of the runtime file."
+        )
+
+
+def _refuse_too_many_workers(runtime: Runtime, origin: str) -> None:
+    """Raise RecipeError where a Ray of our own is to have fewer cores than there are to be workers."""
+    workers, cores = runtime.train.workers, runtime.ray.cpus
+    own = not (runtime.ray.address or os.environ.get("RAY_ADDRESS"))
+    if own and runtime.train.device == "cpu" and cores is not None and workers > cores:
+        raise RecipeError(
+            f"{origin}, train.workers: {workers} workers need as many cores, and ray.cpus is {cores}: say at most"
+            f" {cores}, or raise ray.cpus to what the machine has."
+        )
+
+
 def _check(model: type[M], values: dict[str, Any], origin: str) -> M:
     try:
         return model.model_validate(values)
@@ -198,7 +229,7 @@ def _mistake(model: type[BaseModel], item: Any) -> str:
         return "is missing and must be given."
     message = item["msg"].removeprefix("Value error, ")
     shown = repr(item["input"])
-    has = f" It has {shown[:80]}." if not isinstance(item["input"], dict | list) else ""
+    has = f" It has {shown[:80]}." if not isinstance(item["input"], dict | list) and "confs" not in item["loc"] else ""
     return f"{message[:1].lower()}{message[1:].rstrip('.')}.{has}"
 
 

@@ -22,13 +22,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from conf import Config
+from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.progress import progress
 from jobs.plain_tables import rows
 
 BATCH_ROWS = 512
 SHARD_ROWS = 10_000
+MAX_FOLDER_NAME = 200  # file systems take 255
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 LINEAGE_SHOWN = ("row_id", "row_origin", "row_split", "row_label_source")
 COLUMNS = (*LINEAGE_SHOWN, "label", "soft_label", "image")
@@ -176,8 +177,10 @@ def _suffix(config: Config) -> str:
 
 
 def safe_folder(label: str | None) -> str:
-    """A label as the name of one folder: it can neither climb nor hide nor hold a separator."""
+    """A label as the name of one folder: it can neither climb nor hide nor hold a separator, nor be too long."""
     name = quote(label or "unlabelled", safe=" ()+,-=@[]_")
+    if len(name) > MAX_FOLDER_NAME:
+        name = f"{name[:MAX_FOLDER_NAME]}-{runs.digest_of(label)}"
     return f"%2E{name[1:]}" if name.startswith(".") else name
 
 

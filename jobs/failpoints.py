@@ -1,4 +1,4 @@
-"""Named points at which tests make a process die or an answer get lost, on each side of every commit.
+"""Named points at which tests make a process die or an answer get lost: on each side of every commit and marker.
 
 `SEEDBED_FAILPOINT=before-commit-dataset` kills the process there with -9;
 `SEEDBED_FAILPOINT=after-commit-dataset:raise` raises there, once in a process.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import signal
 import sys
 import tempfile
@@ -62,19 +65,22 @@ def work_before_person(
         except RecipeError:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary to the person: a sentence here, the whole in the log
-            _failed(screen, display.stage, error, log)
+            _failed(screen, config, display.stage, error, log)
         if end is not None:
             end(config, screen)
         unchanged = f"{display.skipped} stages unchanged. " if display.skipped else ""
         screen.aside.print(f"{unchanged}{in_words(time.monotonic() - began)} in all.", style="dim")
 
 
-def _failed(screen: Screen, stage: str, error: Exception, log: Path) -> NoReturn:
+def _failed(screen: Screen, config: Config, stage: str, error: Exception, log: Path) -> NoReturn:
     """One sentence for the person; the traceback for the log (descriptor 2 leads there)."""
-    traceback.print_exception(error)
-    sys.stderr.flush()
-    where = f" in {stage}" if stage else ""
-    screen.aside.print(f"Failed{where}: {in_a_sentence(error)}", markup=False, style="red")
+    where, said = f" in {stage}" if stage else "", in_a_sentence(error)
+    if is_disk_full(error):
+        said = f"the disk is full: free some room below {config.files}, and the same command goes on. ({said})"
+    screen.aside.print(f"Failed{where}: {said}", markup=False, style="red")
+    with contextlib.suppress(OSError):  # the log may lie on the full disk
+        traceback.print_exception(error)
+        sys.stderr.flush()
     screen.aside.print(f"The log: {log}", markup=False)
     spark = log.with_name("spark.log")
     if spark.exists():
@@ -88,6 +94,15 @@ def in_a_sentence(error: BaseException) -> str:
         return str(error)
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
     return f"{type(error).__name__}: {first[:SAID_CHARACTERS]}"
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk lies at the bottom of it, however many engines have wrapped it."""
+    while error is not None:
+        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def crash_log(error: BaseException) -> str:

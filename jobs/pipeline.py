@@ -20,8 +20,7 @@ from conf import Config, runs
 from conf.errors import StageError
 from conf.runs import Done, Place, StageResult, Surveyed
 from conf.stages import stage
-
-FAILPOINT = "SEEDBED_FAILPOINT"
+from jobs.failpoints import fail_at
 
 
 @dataclass(frozen=True)
@@ -240,12 +239,6 @@ def _expected(config: Config, each: Surveyed) -> dict[str, Any]:
 
         return expected_changes(config, place)
     return {}
-
-
-def fail_at(name: str) -> None:
-    """Die here where the environment's SEEDBED_FAILPOINT says so: how the tests bring crashes about."""
-    if os.environ.get(FAILPOINT) == name:
-        os.kill(os.getpid(), 9)
 
 
 @contextmanager

@@ -138,10 +138,10 @@ def _started(config: Config, app: str) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     _importable_by_workers()
     builder = SparkSession.builder.appName(app)
-    for name, value in _launch_confs(config, log).items():
-        builder = builder.config(name, value)
     try:
-        with _chatter_to(log):
+        with _jars_alone(), _chatter_to(log):
+            for name, value in _launch_confs(config, log).items():
+                builder = builder.config(name, value)
             return builder.getOrCreate()
     except Exception as error:
         raise StageError(f"Spark did not start: {_first_line(error)}. Its log is {log}.{_jar_hint()}") from error
@@ -150,7 +150,7 @@ def _started(config: Config, app: str) -> SparkSession:
 def _launch_confs(config: Config, log: Path) -> dict[str, str]:
     """Everything that must be known before the JVM starts; the runtime's own confs win."""
     runtime = config.runtime.spark
-    local = (runtime.master or "local").startswith("local")
+    local = re.fullmatch(r"local(\[.*\])?", runtime.master or "local") is not None  # not local-cluster
     options = f"-Dlog4j2.configurationFile={_log_settings(log)}{_SHORT_LIVED if local else ''}"
     confs = {
         **_DELTA_CONFS,
@@ -173,13 +173,35 @@ def _jar_confs(local: bool) -> dict[str, str]:
     here.
     """
     jars = [str(IVY / "jars" / name) for name in DELTA_JARS]
-    if not all(Path(jar).is_file() for jar in jars):
+    if not _has_jars():
         return {"spark.jars.packages": DELTA_PACKAGE}
     return {"spark.driver.extraClassPath": os.pathsep.join(jars)} if local else {"spark.jars": ",".join(jars)}
 
 
+def _has_jars() -> bool:
+    return all((IVY / "jars" / name).is_file() for name in DELTA_JARS)
+
+
+@contextmanager
+def _jars_alone() -> Iterator[None]:
+    """Have Ivy to ourselves while it fetches Delta's jars: two first starts at once spoil each other's downloads."""
+    import fcntl
+
+    try:
+        IVY.mkdir(parents=True, exist_ok=True)
+        file = (IVY / ".seedbed.lock").open("a")
+    except OSError:  # a folder that we may only read: nobody fetches into it
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _has_jars():
+            fcntl.flock(file, fcntl.LOCK_UN)
+        yield
+
+
 def _jar_hint() -> str:
-    if all((IVY / "jars" / name).is_file() for name in DELTA_JARS):
+    if _has_jars():
         return ""
     return f" The first start fetches {DELTA_PACKAGE} from Maven Central and so needs the network once."
 

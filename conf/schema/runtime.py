@@ -45,10 +45,11 @@ class SampleRuntime(Part):
 
 
 class JudgeRuntime(Part):
-    """Who judges: `tasks` at a time, of `threads` each."""
+    """Who judges: `tasks` at a time, of `threads` each; without an answer for `timeout_s`, somebody else is asked."""
 
     tasks: Positive = 2
     threads: Positive = 1
+    timeout_s: Positive = 3600
 
 
 class Runtime(Part):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -119,10 +120,25 @@ def _record(task: Reading, root: str, content: store.Content, line: dict[str, An
 def parsed_boxes(text: str) -> list[dict[str, Any]] | None:
     """`[{"x0":…,"y0":…,"x1":…,"y1":…,"label":…}]` in pixels, or None where it is not that."""
     try:
-        found = json.loads(text)
         return [
-            {**{key: float(box[key]) for key in _BOX_KEYS}, "label": str(box.get("label") or "") or None}
-            for box in found
+            {**{key: _finite(box[key]) for key in _BOX_KEYS}, "label": str(box.get("label") or "") or None}
+            for box in json.loads(text, object_pairs_hook=_each_once)
         ]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _finite(value: Any) -> float:
+    """The number; ValueError for NaN and infinity, which Python's reader of JSON takes."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no place")
+    return number
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; ValueError where a key stands twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found

@@ -71,6 +71,10 @@ def test_unsafe_or_broken_yaml_is_refused_in_a_sentence(tmp_path: Path, written:
         ("generate.9.preset=x", "9 is not a place in a list of 2"),
         ("name=../up", "name: "),
         ("name=a`b", "name: "),
+        ('name="a\\0b"', "name: "),
+        ("name=CON.", "name: "),
+        ("sources.0.name=../up", "sources[0].name: "),
+        ("generate.0.name=a/b", "generate[0].name: "),
         (f"name={'a' * 300}", "name: "),
         ("split={train: 100, test: 0.5, rest: unlabelled}", "there must be a label: part"),
         ("split={train: 100}", "says nothing of test"),
@@ -87,6 +91,55 @@ def test_a_mistake_names_its_key_and_the_mend(tmp_path: Path, override: str, sai
         conf.load(str(file), "local", [override])
     else:
         assert said in refusal(tmp_path, GOOD, override)
+
+
+SECRETS = (
+    "s3://user:hunter2@bucket/x",
+    "abfss://box@account.dfs.example/x?se=1&sig=hunter2",
+    "s3://bucket/x?aws_secret_access_key=hunter2",
+)
+
+
+@pytest.mark.parametrize("uri", SECRETS)
+@pytest.mark.parametrize("key", ["data", "sources.0.path", "data_about"])
+def test_a_password_in_a_recipe_is_refused_and_not_repeated(tmp_path: Path, uri: str, key: str) -> None:
+    """It would stand in every marker and report; the message says where it is and not what it is."""
+    message = refusal(tmp_path, GOOD, f"{key}={uri}")
+    assert "holds a password or key" in message and "hunter2" not in message
+    assert key.replace(".0.", "[0].") in message
+
+
+def test_a_password_in_a_root_or_runtime_is_refused_and_one_for_spark_is_not_told(tmp_path: Path) -> None:
+    """Spark's own settings are where credentials belong; no message repeats one."""
+    with pytest.raises(RecipeError, match="--root: the URI holds a password") as caught:
+        conf.load("digits", root=SECRETS[0])
+    assert "hunter2" not in str(caught.value)
+    runtime = tmp_path / "mine.yaml"
+    runtime.write_text(f"name: mine\nfiles: {SECRETS[1]}\n")
+    with pytest.raises(RecipeError, match="files: the URI holds a password") as caught:
+        conf.load("digits", str(runtime))
+    assert "hunter2" not in str(caught.value)
+    runtime.write_text("name: mine\nspark: {confs: {fs.s3a.secret.key: [hunter2], fs.s3a.access.key: 4711}}\n")
+    with pytest.raises(RecipeError, match=r"spark\.confs") as caught:
+        conf.load("digits", str(runtime))
+    assert "hunter2" not in str(caught.value) and "4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/x?region=eu", "abfss://box@account.dfs.example/x", "hdfs://host:8020/x"])
+def test_a_place_without_a_password_is_taken(uri: str) -> None:
+    """Containers, ports and parameters are no secrets."""
+    assert conf.load("digits", overrides=[f"data={uri}"]).recipe.data == uri
+
+
+def test_more_workers_than_cores_are_refused_at_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Ray starts; a cluster that is there says itself what it has."""
+    runtime = tmp_path / "mine.yaml"
+    runtime.write_text("name: mine\nray: {cpus: 2}\ntrain: {workers: 3}\n")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(RecipeError, match=r"train\.workers: 3 workers need as many cores, and ray\.cpus is 2"):
+        conf.load("digits", str(runtime))
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    assert conf.load("digits", str(runtime)).runtime.train.workers == 3
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:

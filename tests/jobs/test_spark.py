@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,21 @@ def test_a_function_with_other_columns_is_an_error(spark: Any) -> None:
     """Not a column of nulls."""
     with pytest.raises(Exception, match="returned columns \\['id'\\]"):
         map_rows(spark.range(3), lambda batch: batch, NUMBERS).collect()
+
+
+def test_a_killed_python_worker_has_its_task_tried_again(spark: Any, tmp_path: Path) -> None:
+    """The same rows, none twice."""
+    mark = tmp_path / "struck"
+
+    def dying(batch: pa.RecordBatch) -> pa.Table:
+        if 40 in batch.column("id").to_pylist() and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return pa.table({"id": batch.column("id"), "size": batch.column("id")})
+
+    found = map_rows(spark.range(0, 100, 1, 3), dying, NUMBERS, max_rows=7).collect()
+    assert mark.exists()
+    assert sorted(row["size"] for row in found) == list(range(100))
 
 
 def test_spread_gives_small_files_more_tasks_and_loses_nothing(spark: Any, tmp_path: Path) -> None:

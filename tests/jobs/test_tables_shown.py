@@ -120,12 +120,13 @@ def test_export_before_a_run_names_the_command(config_for: Callable[..., Config]
         export(config_for("digits"), "csv", tmp_path / "a", [])
 
 
-@pytest.mark.parametrize("label", ["../up", "..", ".hidden", "a/b", "nul\0", "C:\\x", "", "ok name"])
+@pytest.mark.parametrize("label", ["../up", "..", ".hidden", "a/b", "nul\0", "C:\\x", "", "ok name", "é" * 300])
 def test_a_label_is_one_folder(label: str, tmp_path: Path) -> None:
     """No label leads out of its folder."""
     name = safe_folder(label)
     (tmp_path / name).mkdir()
     assert (tmp_path / name).parent == tmp_path and (tmp_path / name).resolve().parent == tmp_path.resolve()
+    assert safe_folder(f"{label}!") != name
 
 
 def test_a_cell_is_no_formula() -> None:

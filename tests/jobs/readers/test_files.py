@@ -14,6 +14,7 @@ import pytest
 from conf.errors import RecipeError
 from jobs import readers
 from jobs.readers import csv_lines, store
+from jobs.readers.image_manifest import parsed_boxes
 from tests.jobs.made import class_folders, picture, png, put, read_all, reading
 
 SOME = png(picture(1))
@@ -296,6 +297,26 @@ def test_an_unknown_split_or_unreadable_boxes_are_refused(tmp_path):
     records = read_all(manifest(tmp_path, text, boxes=True))
     assert [record.reason for record in records] == ["split_unknown", "boxes_unreadable", None]
     assert records[2].boxes == [{"x0": 1.0, "y0": 2.0, "x1": 3.0, "y1": 4.0, "label": "eye"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '[{"x0":1,"x0":9,"y0":2,"x1":3,"y1":4}]',
+        '[{"x0":NaN,"y0":2,"x1":3,"y1":4}]',
+        '[{"x0":1,"y0":2,"x1":1e999,"y1":4}]',
+        f'[{{"x0":{"9" * 400},"y0":2,"x1":3,"y1":4}}]',
+        "[[1,2,3,4]]",
+        '{"x0":1}',
+        "7",
+        "null",
+        "",
+    ],
+    ids=["deep", "doubled key", "nan", "infinite", "overflow", "lists", "no list", "number", "null", "empty"],
+)
+def test_boxes_that_are_none_are_refused_whatever_is_wrong_with_them(text):
+    assert parsed_boxes(text) is None
 
 
 def test_safe_names_stay_below_their_folder():
