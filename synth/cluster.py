@@ -16,6 +16,7 @@ from conf.errors import StageError
 
 NAMESPACE = "seedbed"
 START_TRIES = 3
+_LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,13 @@ def _stay_on_loopback() -> None:
 
 
 def _connect(address: str) -> None:
-    """Join a cluster that is running."""
+    """Join a cluster that is running; on loopback where its head is (Ray would seek it at the outer address)."""
     import ray
+    from ray._private.services import get_ray_address_from_environment
 
+    place = get_ray_address_from_environment("auto", None) if address == "auto" else address
+    if str(place).startswith(_LOOPBACK):
+        _stay_on_loopback()
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=NAMESPACE)
 
 

@@ -244,6 +244,7 @@ def looked_at(
 
 if __name__ == "__main__":
     from conf.door import main
+    from synth import evaluate as this  # by its name: Ray's workers import what is sent to them from there
     from synth.cluster import start
 
-    main("evaluate", start, run)
+    main("evaluate", start, this.run)

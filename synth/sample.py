@@ -199,6 +199,7 @@ def _clear(folder: str, keep: set[str]) -> None:
 
 if __name__ == "__main__":
     from conf.door import main
+    from synth import sample as this  # by its name: Ray's workers import what is sent to them from there
     from synth.cluster import start
 
-    main("sample", start, run)
+    main("sample", start, this.run)

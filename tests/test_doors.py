@@ -32,6 +32,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 MIXTURE = "generate=[{model: image_mixture, rows: {per_label: 20}}]"
 STEPS_S = 240
+# Commands of people of their own, who know nothing of the Ray of this test run.
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
 
 
 def free_port() -> int:
@@ -45,7 +47,7 @@ def started(command: list[str], log: Path, **environment: str) -> Iterator[subpr
     """A long-lived process in a group of its own, killed at the end."""
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environment}, start_new_session=True
+            command, stdout=out, stderr=subprocess.STDOUT, env={**OUTSIDE, **environment}, start_new_session=True
         )
     try:
         yield process
@@ -111,9 +113,7 @@ def test_spark_submit_makes_what_the_laptop_makes(
                 submit += ["--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.executor.memory=768m"]
                 submit += ["--py-files", str(zipped), str(REPOSITORY / "jobs" / f"{stage}.py")]
                 submit += ["--recipe", "digits", "--runtime", "cluster", "--root", str(there)]
-                said = subprocess.run(
-                    submit, capture_output=True, text=True, timeout=STEPS_S, env={**os.environ, **home}
-                )
+                said = subprocess.run(submit, capture_output=True, text=True, timeout=STEPS_S, env={**OUTSIDE, **home})
                 assert said.returncode == 0, said.stdout[-2000:] + said.stderr[-4000:]
     cluster = conf.load("digits", "local", [], str(there))
     for stage in ("ingest", "clean", "augment"):
@@ -137,18 +137,19 @@ def test_ray_job_submission_makes_what_the_laptop_makes(
     dashboard, head = free_port(), [str(BIN / "ray"), "start", "--head", "--block", "--num-cpus", "2"]
     head += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--port={free_port()}"]
     head += ["--node-ip-address=127.0.0.1", f"--temp-dir=/tmp/sb-{os.getpid()}", "--include-dashboard=true"]
+    # Ray's usual ports are taken by the Ray of this test run.
+    head += [f"--{name}-port={free_port()}" for name in ("dashboard-agent-listen", "ray-client-server")]
     with started(head, log, **token):
         wait_for(log, "Ray runtime started")
         address = f"http://127.0.0.1:{dashboard}"
         for stage in ("train", "sample"):
             job = [str(BIN / "ray"), "job", "submit", "--address", address, "--working-dir", str(zipped)]
             job += ["--", sys.executable, "-m", f"synth.{stage}", "--recipe", "digits", "--runtime", str(runtime)]
-            job += ["--root", str(tmp_path / "submitted"), "--set", f"'{MIXTURE}'"]
+            job += ["--root", str(tmp_path / "submitted"), "--set", MIXTURE]
             said = _until_up(job, token)
             assert said.returncode == 0, said.stdout[-3000:] + said.stderr[-3000:]
-        tokenless = {key: value for key, value in os.environ.items() if "RAY_AUTH" not in key}
         question = [str(BIN / "ray"), "job", "list", "--address", address]
-        refused = subprocess.run(question, capture_output=True, timeout=60, env=tokenless)
+        refused = subprocess.run(question, capture_output=True, timeout=60, env=OUTSIDE)
         assert refused.returncode != 0
     for stage in ("train", "sample"):
         assert digests(submitted, stage, "image_mixture") == digests(local, stage, "image_mixture")
@@ -157,7 +158,7 @@ def test_ray_job_submission_makes_what_the_laptop_makes(
 def _until_up(command: list[str], token: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Submit; the dashboard answers some seconds after the head says that it started."""
     for _ in range(10):
-        said = subprocess.run(command, capture_output=True, text=True, timeout=STEPS_S, env={**os.environ, **token})
+        said = subprocess.run(command, capture_output=True, text=True, timeout=STEPS_S, env={**OUTSIDE, **token})
         told = said.stderr + said.stdout
         if "Failed to connect" not in told and "No available agent" not in told:
             return said

@@ -20,6 +20,7 @@ from synth.cluster import address_of, start
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RAY = Path(sys.executable).with_name("ray")
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
 
 
 def test_a_ray_that_is_connected_is_used_and_left_alone(ray_session: Any, config_for: Callable[..., Config]) -> None:
@@ -55,7 +56,7 @@ except StageError as error:
 
 def apart(root: Path, **environment: str) -> str:
     """What a fresh process says that starts or joins Ray."""
-    told = {**os.environ, **environment, "PYTHONPATH": str(REPOSITORY)}
+    told = {**OUTSIDE, **environment, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-c", APART, str(root)]
     return subprocess.run(command, env=told, capture_output=True, text=True, timeout=180, check=True).stdout
 
@@ -68,7 +69,7 @@ def test_a_running_cluster_is_joined_with_its_token_and_not_without(tmp_path: Pa
     head = [RAY, "start", "--head", "--block", "--num-cpus=1", "--include-dashboard=false", f"--port={port}"]
     process = subprocess.Popen(
         [*head, "--node-ip-address=127.0.0.1"],
-        env={**os.environ, **known},
+        env={**OUTSIDE, **known},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
