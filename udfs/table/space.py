@@ -81,7 +81,7 @@ def nearest(asked: Places, among: Places, count: int = 1, *, itself: bool = Fals
         raise ValueError(f"the {count} nearest of {len(among)} rows: there are too few")
     norms = (among**2).sum(axis=1)
     squares, found = np.zeros((len(asked), count)), np.zeros((len(asked), count), np.int64)
-    rows = max(1, _BLOCK_CELLS // len(among))
+    rows = max(1, _BLOCK_CELLS // max(1, len(among)))
     for at in range(0, len(asked), rows):
         block = asked[at : at + rows]
         apart = (block * -2) @ among.T
