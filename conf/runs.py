@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,14 @@ def write_bytes(folder: str, name: str, data: bytes) -> None:
 def write_json(folder: str, name: str, value: Any) -> None:
     """Write `value` as the JSON file `name` in `folder`."""
     write_bytes(folder, name, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode())
+
+
+def clear(folder: str, keep: Set[str]) -> None:
+    """Delete the files of a folder but those of these names; one that is not there is as good as empty."""
+    system, path = filesystem(folder)
+    for info in system.get_file_info(fs.FileSelector(path, allow_not_found=True)):
+        if info.type == fs.FileType.File and info.base_name not in keep:
+            system.delete_file(info.path)
 
 
 def finish(place: Place, result: StageResult, seconds: float) -> Done:

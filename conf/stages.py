@@ -17,7 +17,8 @@ from conf.schema import Recipe
 class Stage:
     """One stage.
 
-    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean.
+    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean. `of_tables` are
+    read besides where the rows are tables.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Stage:
     parts: tuple[str, ...]
     reads: tuple[str, ...] = ()
     per_generator: bool = False
+    of_tables: tuple[str, ...] = ()
 
 
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
@@ -43,15 +45,24 @@ STAGES: tuple[Stage, ...] = (
         ("clean.train", "clean.val", "clean.test", "clean.reserve", "clean.unlabelled"),
     ),
     Stage("normalize", "spark", 1, ("normalize", "image", "table"), ("real.train",)),
-    Stage("augment", "spark", 1, ("augment", "image", "table", "seed"), ("real.train", _MEASURED)),
-    Stage("train", "ray", 1, ("generator", "image", "table", "labels", "seed"), ("real.train", _MEASURED), True),
+    Stage("augment", "spark", 1, ("augment", "image", "table", "seed"), ("real.train",), of_tables=(_MEASURED,)),
+    Stage(
+        "train",
+        "ray",
+        1,
+        ("generator", "image", "table", "labels", "seed"),
+        ("real.train",),
+        per_generator=True,
+        of_tables=(_MEASURED,),
+    ),
     Stage("sample", "ray", 1, ("plan", "image", "table", "labels"), ("real.train", "train.checkpoint"), True),
     Stage(
         "score",
         "ray",
         2,
         ("gate", "evaluate", "image", "table", "labels", "seed"),
-        ("real.train", "real.val", "augment.rows", "sample.rows", _MEASURED),
+        ("real.train", "real.val", "augment.rows", "sample.rows"),
+        of_tables=(_MEASURED, "train.checkpoint"),  # rows of tables are asked how likely their generator finds them
     ),
     Stage("gate", "spark", 1, ("gate",), ("augment.rows", "sample.rows", "score.verdicts", "score.usefulness")),
     Stage("merge", "spark", 1, ("name", "publish"), (*_REAL[:3], "gate.accepted", *_REFUSED)),
@@ -60,7 +71,8 @@ STAGES: tuple[Stage, ...] = (
         "ray",
         1,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
-        (*_REAL, "gate.accepted", "train.checkpoint", _MEASURED),
+        (*_REAL, "gate.accepted", "train.checkpoint"),
+        of_tables=(_MEASURED,),
     ),
     Stage("report", "none", 1, ("recipe",), ("*",)),
 )
@@ -105,9 +117,7 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
     if each.reads == ("*",):
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
-    for read in each.reads:
-        if read == _MEASURED and recipe.modality != "table":
-            continue
+    for read in (*each.reads, *(each.of_tables if recipe.modality == "table" else ())):
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name
         source = stage(name)

@@ -1,9 +1,9 @@
 """Gate: staged rows with the judges' verdicts, each accepted or refused with the first reason that holds.
 
-`image_unreadable`, `label_disagrees`, `copy_of_train` (synthetic rows only: a child lies near its parent by
-construction), `too_far`, `worse` (judges were worse with rows of this maker), `beyond_useful_share` (fewer of them
-were of more use). Decided on ids and verdicts alone; payload is read once, to be laid down in the order of ids, so
-that files hold neighbours and a MERGE can pass over most of them.
+First what is said of the row itself (jobs/gate_reasons.py), then what is said of all rows of its maker: `worse` (judges
+were worse with them), `beyond_useful_share` (fewer of them were of more use). Decided on ids and verdicts alone;
+payload is read once, to be laid down in the order of ids, so that files hold neighbours and a MERGE can pass over most
+of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from conf.errors import StageError
 from conf.progress import progress
 from conf.runs import Done, Place, StageResult
 from conf.schema import Gate
+from jobs import gate_reasons
 from jobs.staging import lay_down, remove
 from udfs import records
 
@@ -66,24 +67,21 @@ def _staged(spark: SparkSession, schema: pa.Schema, key: str, done: Done) -> Dat
 
 def _decided(config: Config, place: Place, rows: DataFrame, verdicts: DataFrame) -> DataFrame:
     """Of every staged row: row_id, made_by, origin, row_reason (null: accepted), row_detail."""
-    from pyspark.sql import functions as F
-
     useful = runs.read_json(place.inputs["score"].folder, "usefulness.json")
     judged = rows.select("row_id", "row_origin", MADE_BY).join(verdicts, "row_id", "left")
-    reason = _reason(config.recipe.gate, useful)
-    detail = F.when(reason == "image_unreadable", None).otherwise(_detail())
+    modality = config.recipe.modality
+    reason = _reason(modality, config.recipe.gate, useful)
+    detail = gate_reasons.detail(modality, reason)
     return judged.select("row_id", MADE_BY, reason.alias("row_reason"), detail.alias("row_detail"))
 
 
-def _reason(gate: Gate, useful: dict[str, Any]) -> Column:
+def _reason(modality: str, gate: Gate, useful: dict[str, Any]) -> Column:
     """The first reason that holds, or null; `not_judged` where there is no verdict, which is an error."""
     from pyspark.sql import functions as F
 
-    reason = F.when(F.col("is_unreadable").isNull(), "not_judged").when(F.col("is_unreadable"), "image_unreadable")
-    reason = reason.when(F.col("agreement") < gate.min_label_agreement, "label_disagrees")
-    if gate.copies == "quarantine":
-        reason = reason.when((F.col("row_origin") == "synthetic") & F.col("is_copy"), "copy_of_train")
-    reason = reason.when(F.col("is_far"), "too_far")
+    reason = F.when(F.col(gate_reasons.TOLD[modality]).isNull(), "not_judged")
+    for told, holds in gate_reasons.reasons(modality, gate):
+        reason = reason.when(holds, told)
     which = F.substring("row_id", records.MAKER_HEX + 1, records.WHICH_HEX)
     for key, entry in _entries(useful).items():
         below = entry.get("below") if gate.usefulness == "not_worse" else None
@@ -97,14 +95,6 @@ def _entries(useful: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What usefulness.json says of the rows of each stage that made some."""
     found = {f"sample.{name}": entry for name, entry in (useful.get("generated") or {}).items()}
     return found | ({"augment": useful["augmented"]} if useful.get("augmented") else {})
-
-
-def _detail() -> Column:
-    """What the judges said, in words."""
-    from pyspark.sql import functions as F
-
-    words = "agreement %.3f, looks like %s, nearest train row %s, %.2f of the usual distance"
-    return F.format_string(words, "agreement", "predicted", "nearest_id", "distance_ratio")
 
 
 def _counts(decided: DataFrame, staged: dict[str, Done]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +27,18 @@ COLUMNS = ("row_origin", "row_parents", "row_label_source", "row_group", "label"
 Places = NDArray[np.int64]
 
 
+class Takeable(Protocol):
+    """Rows of any modality."""
+
+    def take(self, places: Places) -> Self:
+        """Some of the rows."""
+
+
+R = TypeVar("R", bound=Takeable)
+
+
 @dataclass(frozen=True)
-class Pool:
+class Pool(Generic[R]):
     """Rows with their ids, in the order of their hashes.
 
     `total` counts the rows that the bound left out, too; `unreadable` names those that cannot be decoded, which are in
@@ -35,14 +46,14 @@ class Pool:
     """
 
     ids: list[str]
-    rows: Rows
+    rows: R
     total: int
     unreadable: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, places: Places) -> Pool:
+    def take(self, places: Places) -> Pool[R]:
         """Some of the rows."""
         return Pool([self.ids[place] for place in places], self.rows.take(places), len(places))
 
@@ -90,18 +101,30 @@ def read_pool(
 
     `parents` tells real rows' groups, so that children join them.
     """
+    kept, total = lowest(files, COLUMNS, row_bound(config), origin, labelled)
+    return empty_pool(config) if kept is None else replace(to_pool(kept, config, parents), total=total)
+
+
+def lowest(
+    files: Sequence[str],
+    columns: Sequence[str],
+    bound: int,
+    origin: str | None = None,
+    labelled: bool | None = None,
+) -> tuple[pa.Table | None, int]:
+    """(the `bound` rows of lowest hash in their order, how many there are in all); None where there are no files."""
     kept: pa.Table | None = None
     total = 0
     for file in files:
-        table = read_rows([file], COLUMNS)
+        table = read_rows([file], columns)
         if origin is not None:
             table = table.filter(pc.equal(table.column("row_origin"), origin))
         if labelled is not None:
             by_judges = pc.fill_null(pc.equal(table.column("row_label_source"), "model"), False)
             table = table.filter(by_judges if labelled else pc.invert(by_judges))
         total += table.num_rows
-        kept = in_random_order(table if kept is None else pa.concat_tables([kept, table])).slice(0, row_bound(config))
-    return empty_pool(config) if kept is None else replace(to_pool(kept, config, parents), total=total)
+        kept = in_random_order(table if kept is None else pa.concat_tables([kept, table])).slice(0, bound)
+    return kept, total
 
 
 def to_pool(table: pa.Table, config: Config, parents: Mapping[str, int]) -> Pool:
@@ -114,7 +137,7 @@ def to_pool(table: pa.Table, config: Config, parents: Mapping[str, int]) -> Pool
     if not table.num_rows:
         return replace(empty_pool(config), total=len(good), unreadable=bad)
     real = np.array(table.column("row_origin").to_pylist()) == "real"
-    rows = Rows(np.asarray(images), to_codes(table, labels), _soft(table, labels), _groups(table, parents), real)
+    rows = Rows(np.asarray(images), to_codes(table, labels), _soft(table, labels), groups_of(table, parents), real)
     return Pool(table.column("row_id").to_pylist(), rows, len(good), bad)
 
 
@@ -149,7 +172,7 @@ def _soft(table: pa.Table, labels: Sequence[str]) -> NDArray[np.float64] | None:
     return soft
 
 
-def _groups(table: pa.Table, parents: Mapping[str, int]) -> Places:
+def groups_of(table: pa.Table, parents: Mapping[str, int]) -> Places:
     """int64[N]: the same for rows that stem from one real row or group."""
     columns = (table.column(name).to_pylist() for name in ("row_id", "row_group", "row_parents"))
     told = zip(*columns, strict=True)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from conf import Config, runs
@@ -27,6 +26,7 @@ from synth.encode import list_files, read_rows
 from synth.judges import CnnJudge
 from synth.judges.folds import folds
 from synth.spread import gathered, shared, spread
+from synth.tables import score as tables
 from synth.usefulness import AUGMENT, STEPS_SHARE, TRAIN, Ask, usefulness
 from synth.verdicts import Bench, bench, judge_all
 from udfs import records
@@ -38,15 +38,21 @@ FLAGS = ("is_copy", "is_far", "is_unreadable")
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Judge all staged rows, one by one and as a whole."""
     place = runs.locate(config, "score")
-    real = runs.real_in(place).folder
-    train, val = real_pool(real, "train", config), real_pool(real, "val", config)
+    judged = tables.judged if config.recipe.modality == "table" else _judged
     with progress("score", None, "judges") as bar:
-        counts, passed = _verdicts(config, place, train, val, bar)
-        found = usefulness(config, val, passed, _asking(config, {TRAIN: train, **passed}, val, bar))
+        counts, found = judged(config, place, bar)
     runs.write_json(place.folder, "usefulness.json", found)
     digest = runs.digest(counts["rows"], counts.pop("hash_sum"))
     counts["usefulness"] = {name: entry["verdict"] for name, entry in _entries(found)}
     return StageResult(counts, {"verdicts": digest, "usefulness": runs.digest_of(found)}, notes=_notes(config, found))
+
+
+def _judged(config: Config, place: Place, bar: Bar) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(counts, usefulness.json) for images."""
+    real = runs.real_in(place).folder
+    train, val = real_pool(real, "train", config), real_pool(real, "val", config)
+    counts, passed = _verdicts(config, place, train, val, bar)
+    return counts, usefulness(config, val, passed, _asking(config, {TRAIN: train, **passed}, val, bar))
 
 
 def _entries(found: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -93,7 +99,7 @@ def _verdicts(config: Config, place: Place, train: Pool, val: Pool, bar: Bar) ->
     against = shared(_bench(config, train, val, read_pool(files.get(AUGMENT, []), config, parents_of(train)), bar))
     folder = f"{place.folder}/verdicts"
     told = [(key, f"{key}-{number:05d}.parquet", file) for key in keys for number, file in enumerate(files[key])]
-    _clear(folder, {name for _, name, _ in told})
+    runs.clear(folder, {name for _, name, _ in told})
     cuts = {key: cut_at(row_bound(config) / max(place.inputs[key].counts.get("staged") or 1, 1)) for key in keys}
     jobs = [(file, folder, name, against, config, cuts[key]) for key, name, file in told]
     answers = gathered(judge_file, jobs, config)
@@ -139,14 +145,6 @@ def judge_file(
     counts = {flag: int(pc.sum(told.column(flag)).as_py() or 0) for flag in FLAGS}
     hashes = sum(int(each, 16) for each in records.row_hashes(told).to_pylist()) % runs.HASH_MODULUS
     return {"rows": told.num_rows, "passed": len(passed), "hash_sum": hashes, **counts}, passed.take(passed.below(cut))
-
-
-def _clear(folder: str, keep: set[str]) -> None:
-    """Delete verdicts of a plan before."""
-    system, path = runs.filesystem(folder)
-    for info in system.get_file_info(pafs.FileSelector(path, allow_not_found=True)):
-        if info.type == pafs.FileType.File and info.base_name not in keep:
-            system.delete_file(info.path)
 
 
 if __name__ == "__main__":

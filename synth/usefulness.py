@@ -26,15 +26,24 @@ LESS = 0.3  # of a generator's rows: tried where all of them do harm
 SEEDS = 2  # judges of each kind at most: a yes or no needs fewer than a measurement
 STEPS_SHARE = 0.5  # of evaluate's steps
 Arm = tuple[tuple[str, float], ...]  # (stage that made the rows, share of them); real train rows are in every arm
+Said = Mapping[str, Sequence[NDArray[np.float32]]]  # by judge, for each seed: an answer to each val row
 Ask = Callable[[Sequence[Duty]], Sequence[NDArray[np.float32]]]  # what each judge, once trained, says of val
+Measure = Callable[[Said, Any], Losses]  # the losses of what was said of these rows
 
 
-def usefulness(config: Config, val: Pool, made: Mapping[str, Pool], ask: Ask) -> dict[str, Any]:
+def of_classes(said: Said, rows: Any) -> Losses:
+    """Wrong answers and Brier scores of probabilities."""
+    return losses(said, rows.labels)
+
+
+def usefulness(
+    config: Config, val: Pool, made: Mapping[str, Pool], ask: Ask, measure: Measure = of_classes
+) -> dict[str, Any]:
     """usefulness.json: a verdict on the augmented rows, on each generator's, and every candidate that was tried.
 
     `made` holds the rows that passed one by one, by the key of their stage (`augment`, `sample.image_gan`).
     """
-    court = Court(config, val, made, ask)
+    court = Court(config, val, made, ask, measure)
     entries: dict[str, dict[str, Any]] = {}
     if len(court.confirming) >= LEAST_ROWS:
         base = _augmented(court, entries)
@@ -49,8 +58,8 @@ def usefulness(config: Config, val: Pool, made: Mapping[str, Pool], ask: Ask) ->
 class Court:
     """Has judges trained, and remembers what those of each arm said of val."""
 
-    def __init__(self, config: Config, val: Pool, made: Mapping[str, Pool], ask: Ask) -> None:
-        self.config, self.made, self._val, self._ask = config, made, val, ask
+    def __init__(self, config: Config, val: Pool, made: Mapping[str, Pool], ask: Ask, measure: Measure) -> None:
+        self.config, self.made, self._val, self._ask, self._measure = config, made, val, ask, measure
         self.choosing, self.confirming = halves(val.rows.labels, val.rows.group_codes())
         self.generators = [key for key, pool in made.items() if key != AUGMENT and len(pool)]
         self._known: dict[Arm, Losses] = {}
@@ -64,7 +73,7 @@ class Court:
         answers = iter(self._ask(duties))
         for arm in fresh:
             said = {str(kind): [next(answers) for _ in seeds] for kind in told.judges}
-            self._known[arm] = losses(said, self._val.rows.labels)
+            self._known[arm] = self._measure(said, self._val.rows)
 
     def _duty(self, arm: Arm, kind: str, seed: int) -> Duty:
         recipe = self.config.recipe

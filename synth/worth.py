@@ -33,8 +33,10 @@ class Drawn:
     draws: dict[str, Numbers]
 
 
-def drawn(wrong: Mapping[str, NDArray[np.bool_]], seed: int) -> Drawn:
-    """Bootstrap error rates. `wrong` is bool[seeds, rows] for each arm, all of the same rows."""
+def drawn(wrong: Mapping[str, Numbers | NDArray[np.bool_]], seed: int) -> Drawn:
+    """Bootstrap error rates. `wrong` is (seeds, rows) for each arm, all of the same rows: wrong or not, or each row's
+    part in an error that is their mean.
+    """
     plain = {name: float(values.mean()) for name, values in wrong.items()}
     random = np.random.default_rng([seed, 0xB007])
     rows = next(iter(wrong.values())).shape[1]

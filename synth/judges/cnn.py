@@ -84,7 +84,7 @@ def fit_cnn(rows: Rows, classes: int, effort: Effort, seed: int, augment: Augmen
         net = _fresh(rows.images, classes).train()
         optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
         random = np.random.default_rng([seed, 0xA06])
-        for step, places in enumerate(_batches(len(rows), effort, seed)):
+        for step, places in enumerate(batches(len(rows), effort, seed)):
             images = rows.images[places] if augment is None else augment(rows.images[places], random)
             loss = _loss(net(_batch(images)), rows, places)
             for group in optimiser.param_groups:
@@ -112,7 +112,7 @@ def schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
-def _batches(count: int, effort: Effort, seed: int) -> Iterator[np.ndarray]:
+def batches(count: int, effort: Effort, seed: int) -> Iterator[np.ndarray]:
     """Row places batch by batch, permutation after permutation."""
     random = np.random.default_rng([seed, 0xBA7C])
     waiting = np.zeros(0, np.int64)

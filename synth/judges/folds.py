@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Protocol
 
-from synth.judges.rows import Codes, Rows
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.judges.rows import Codes
+
+
+class Told(Protocol):
+    """Rows of any modality that say which of them were collected."""
+
+    def real_mask(self) -> NDArray[np.bool_]:
+        """bool[N]."""
 
 
 def folds(labels: Codes, groups: Codes, count: int, seed: int) -> Codes:
@@ -17,7 +27,7 @@ def folds(labels: Codes, groups: Codes, count: int, seed: int) -> Codes:
     return fold[inverse]
 
 
-def tuning_rows(rows: Rows, limit: int) -> Codes:
+def tuning_rows(rows: Told, limit: int) -> Codes:
     """Places of at most `limit` rows to tune on: real rows first, up to half, then evenly spaced others, as their
     order is random.
     """

@@ -1,0 +1,1 @@
+"""Tables: what their generators and their judges work with."""
