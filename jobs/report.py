@@ -18,7 +18,7 @@ import yaml
 from conf import Config, runs
 from conf.runs import Done, StageResult
 from conf.stages import keys
-from jobs import report_pictures as shown
+from jobs import report_pictures, report_tables
 from jobs.display import told
 from jobs.report_facts import ARMS, MEASURES, facts, judged_line
 from jobs.show import METRICS, REPORT, publish_report
@@ -53,6 +53,7 @@ def html(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) 
 
 def _rendered(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any], per_strip: int) -> bytes:
     template = _templates().get_template("report.html")
+    shown: Any = report_tables if config.recipe.modality == "table" else report_pictures
     values = {
         "facts": told_facts,
         "recipe": config.recipe,
@@ -118,5 +119,7 @@ def tiles(told_facts: dict[str, Any], made: Mapping[str, Mapping[str, int]]) -> 
     if best:
         low, high = best["interval"]
         more = f"{best['judge']}, {ARMS[best['arm']]}; interval {100 * low:.0f} to {100 * high:.0f} %"
-        found.insert(2, (_percent(abs(best["cut"])), f"{'fewer' if best['cut'] >= 0 else 'more'} errors on test", more))
+        words = f"error ({told_facts['error']})" if told_facts["error"] else "errors"
+        less = ("less" if told_facts["error"] else "fewer") if best["cut"] >= 0 else "more"
+        found.insert(2, (_percent(abs(best["cut"])), f"{less} {words} on test", more))
     return found

@@ -18,6 +18,7 @@ ARMS = {
     "synthetic": "generated alone",
 }
 MEASURES = ("frechet", "kernel", "precision", "recall", "density", "coverage", "spread")
+WRONG_ANSWERS = ("made fewer errors", "made more errors")
 ROWS_ARE_OUT = ("ingest", "merge")  # stages whose count `rows` is what came out of them
 
 
@@ -30,7 +31,7 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
         "recipe": config.recipe.name,
         "headline": headline(told, dones),
         "headlines": told.get("headlines") or {},
-        "verdict": verdict(gains, grown_arm(config, gains)),
+        "verdict": verdict(gains, grown_arm(config, gains), told.get("error", "")),
         "stages": [stage_row(each) for each in dones.values()],
         "balanced": all(row["adds_up"] is not False for row in map(stage_row, dones.values())),
         "seconds": round(sum(each.seconds for each in dones.values()), 1),
@@ -42,6 +43,9 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
         "quality": told.get("quality", {}),
         "privacy": told.get("privacy", {}),
         "reconstruction": told.get("reconstruction", {}),
+        "error": told.get("error", ""),
+        "two_sample": told.get("two_sample", {}),
+        "lopsided": told.get("lopsided"),
         "notes": [{"stage": each.key, "text": note} for each in dones.values() for note in each.notes],
         "fingerprints": {key: each.fingerprint for key, each in dones.items()},
         "versions": {table: version for each in dones.values() for table, version in each.versions.items()},
@@ -82,14 +86,15 @@ def gain_rows(told: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _gain_row(judge: str, arm: str, scored: Any, real: Any, gain: Any) -> dict[str, Any]:
-    errors = 1 - np.asarray(scored["accuracy"], dtype=float)
+    errors = np.asarray(scored["error"], dtype=float) if "error" in scored else 1 - np.asarray(scored["accuracy"])
+    doubt = scored.get("cross_entropy") or scored.get("log_loss")
     row = {
         "judge": judge,
         "arm": arm,
         "rows": scored.get("rows"),
         "error": float(errors.mean()),
         "error_std": float(errors.std(ddof=1)) if len(errors) > 1 else None,
-        "cross_entropy": float(np.mean(scored["cross_entropy"])) if scored.get("cross_entropy") else None,
+        "cross_entropy": float(np.mean(doubt)) if doubt else None,
         "seeds": len(errors),
         "cut": None,
         "interval": None,
@@ -129,8 +134,12 @@ def grown_arm(config: Config, gains: list[dict[str, Any]]) -> str:
     return next((arm for arm in wanted if any(row["arm"] == arm for row in gains)), "")
 
 
-def verdict(gains: list[dict[str, Any]], arm: str) -> dict[str, str]:
-    """One plain sentence on what the rows of `arm` do: `kind` is good, none, mixed or bad."""
+def verdict(gains: list[dict[str, Any]], arm: str, error: str = "") -> dict[str, str]:
+    """One plain sentence on what the rows of `arm` do: `kind` is good, none, mixed or bad.
+
+    `error` names what is measured where that is not a share of wrong answers.
+    """
+    fewer, more_of = (f"had a smaller error ({error})", f"had a larger error ({error})") if error else WRONG_ANSWERS
     best = [row for row in gains if row["arm"] == arm and row["interval"]]
     if not best:
         return {"kind": "none", "text": "There is no gain to report. The table below says what was refused, and why."}
@@ -141,12 +150,12 @@ def verdict(gains: list[dict[str, Any]], arm: str) -> dict[str, str]:
         more = f"; {rest} other{'s' if rest > 1 else ''} saw no difference that could be measured" if rest else ""
         return {
             "kind": "good",
-            "text": f"With the made rows, {_listed(better)} made fewer errors on real test rows{more}.",
+            "text": f"With the made rows, {_listed(better)} {fewer} on real test rows{more}.",
         }
     if worse and not better:
         return {
             "kind": "bad",
-            "text": f"The made rows do harm: with them, {_listed(worse)} made more errors on real test rows.",
+            "text": f"The made rows do harm: with them, {_listed(worse)} {more_of} on real test rows.",
         }
     if better and worse:
         return {

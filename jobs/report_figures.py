@@ -51,12 +51,18 @@ _STYLE: Any = {
 }
 
 
-def _figure(height_in: float) -> tuple[Figure, Axes]:
+def style() -> Any:
+    """How all charts are drawn, for `rc_context`."""
+    return _STYLE
+
+
+def figure_of(height_in: float) -> tuple[Figure, Axes]:
+    """A figure of a phone's width and its axes."""
     figure = Figure(figsize=(WIDTH_IN, height_in))
     return figure, figure.add_subplot()
 
 
-def _svg(figure: Figure, title: str) -> Markup:
+def svg(figure: Figure, title: str) -> Markup:
     """The figure as inline SVG without a fixed size, in the page's text colour, with `title` for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -72,7 +78,7 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
     """Cut of the error with its interval, a group of lines for each judge: (judge, arm, cut, low, high), as shares."""
     with mpl.rc_context(_STYLE):
         judges = list(dict.fromkeys(judge for judge, *_ in gains))
-        figure, axes = _figure(max(CHART_IN, 0.9 + 0.55 * len(judges)))
+        figure, axes = figure_of(max(CHART_IN, 0.9 + 0.55 * len(judges)))
         for number, arm in enumerate(arms):
             some = [
                 (judges.index(judge) + 0.2 * (number - (len(arms) - 1) / 2), cut, low, high)
@@ -93,7 +99,7 @@ def forest(gains: Sequence[tuple[str, str, float, float, float]], arms: Mapping[
         axes.set_xlabel("cut of the error, % (below 0: harm)")
         axes.grid(axis="x")
         _legend_above(axes)
-        return _svg(figure, "Cut of the judges' error, with intervals")
+        return svg(figure, "Cut of the judges' error, with intervals")
 
 
 def _legend_above(axes: Axes) -> None:
@@ -103,11 +109,15 @@ def _legend_above(axes: Axes) -> None:
 
 
 def curve(
-    rows: Sequence[int], errors: Sequence[Sequence[float]], grown: float | None, headline: Mapping[str, Any]
+    rows: Sequence[int],
+    errors: Sequence[Sequence[float]],
+    grown: float | None,
+    headline: Mapping[str, Any],
+    error: str = "error",
 ) -> Markup:
     """The judge's error by number of real rows, the grown set's error, and how many real rows that is worth."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(CHART_IN)
+        figure, axes = figure_of(CHART_IN)
         percent = [100 * np.asarray(each, dtype=float) for each in errors]
         axes.plot(
             rows,
@@ -136,17 +146,17 @@ def curve(
         axes.set_xticks(list(rows), [f"{n:,}" for n in rows])
         axes.minorticks_off()
         axes.set_xlabel("real train rows")
-        axes.set_ylabel("error on test, %")
+        axes.set_ylabel(f"{error} on test, %")
         axes.set_ylim(bottom=0)
         axes.grid()
         axes.legend(loc="upper right")
-        return _svg(figure, "Learning curve on real rows, and where the grown set stands")
+        return svg(figure, "Learning curve on real rows, and where the grown set stands")
 
 
 def class_counts(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> Markup:
     """Train rows of each label, stacked by origin."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(0.9 + 0.24 * len(labels))
+        figure, axes = figure_of(0.9 + 0.24 * len(labels))
         left = np.zeros(len(labels))
         for origin in ("real", "augmented", "synthetic"):
             values = np.array([counts.get(origin, {}).get(label, 0) for label in labels], dtype=float)
@@ -160,18 +170,18 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str])
                     label=f"{origin} {int(values.sum()):,}",
                 )
                 left += values
-        axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+        axes.set_yticks(range(len(labels)), [short(label) for label in labels])
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlabel("train rows")
         axes.grid(axis="x")
         _legend_above(axes)
-        return _svg(figure, "Train rows of each class by origin")
+        return svg(figure, "Train rows of each class by origin")
 
 
 def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Markup:
     """Curves by name, each of (step, value); values that are not finite are left out."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(2.3)
+        figure, axes = figure_of(2.3)
         for number, (name, points) in enumerate(series.items()):
             finite = [(step, value) for step, value in points if np.isfinite(value)]
             mark = "o-" if len(finite) < 30 else "-"
@@ -179,7 +189,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -
                 *zip(*finite, strict=True),
                 mark,
                 color=LINES[number % len(LINES)],
-                label=_short(name),
+                label=short(name),
                 linewidth=1.5,
                 markersize=3,
             )
@@ -187,10 +197,11 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -
         axes.set_ylabel(y)
         axes.grid()
         axes.legend()
-        return _svg(figure, f"{y} by {x}")
+        return svg(figure, f"{y} by {x}")
 
 
-def _short(text: str, most: int = 18) -> str:
+def short(text: str, most: int = 18) -> str:
+    """A name on one line, its end left out where it is long."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 

@@ -43,7 +43,10 @@ def _histogram(column: Column, place: int, form: TableForm, sets: Mapping[str, M
     codes = _frequent(own, column)
     words = _words(column)
     told["words"] = [words[code] for code in codes] + (["others"] if len(codes) < column.size else [])
-    return told | {"shares": {name: _in_words(each, codes, len(told["words"])) for name, each in values.items()}}
+    shares = {name: _in_words(each, codes, len(told["words"])) for name, each in values.items()}
+    if len(told["words"]) > len(codes) and not any(each[-1] for each in shares.values()):
+        told["words"], shares = told["words"][:-1], {name: each[:-1] for name, each in shares.items()}
+    return told | {"shares": shares}
 
 
 def _words(column: Column) -> list[str]:

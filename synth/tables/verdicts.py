@@ -104,7 +104,7 @@ def broken(matrix: Matrix, against: Bench) -> list[str | None]:
             checks.append((f"is below {column.low:g}", values < column.low))
         if column.high is not None:
             checks.append((f"is above {column.high:g}", values > column.high))
-        for words, holds in checks:
+        for words, holds in reversed(checks):  # what is asked first is written last
             for row in np.flatnonzero(holds):
                 found[row] = f"{column.name} {words}"
     return found

@@ -237,18 +237,17 @@ f.onload = () => {{ const d = f.contentDocument;
     charts: d.querySelectorAll("svg").length, height: d.documentElement.scrollHeight}}) }}</script>"""
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_a_phone_and_a_desk(width: int, config: Config, tmp_path: Path) -> None:
-    """In a real browser nothing is wider than the page, every picture decodes, every chart is there."""
+def seen_in_a_browser(page: str, width: int, folder: Path) -> dict[str, Any]:
+    """What a real browser makes of a page at this width."""
     name = browser()
-    (tmp_path / "frame.html").write_text(MEASURE.format(width=width, page=html.escape(page(config))), "utf-8")
+    (folder / "frame.html").write_text(MEASURE.format(width=width, page=html.escape(page)), "utf-8")
     flags = [
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
         "--no-first-run",
         "--disable-background-networking",
-        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--user-data-dir={folder / 'profile'}",
     ]
     answer = subprocess.run(
         [
@@ -257,7 +256,7 @@ def test_it_fits_a_phone_and_a_desk(width: int, config: Config, tmp_path: Path) 
             "--virtual-time-budget=10000",
             "--window-size=1400,1000",
             "--dump-dom",
-            f"file://{tmp_path}/frame.html",
+            f"file://{folder}/frame.html",
         ],
         capture_output=True,
         text=True,
@@ -265,7 +264,13 @@ def test_it_fits_a_phone_and_a_desk(width: int, config: Config, tmp_path: Path) 
     )
     found = re.search(r'<pre id="o">({.*?})</pre>', answer.stdout)
     assert found, answer.stderr[-2000:]
-    seen = json.loads(html.unescape(found[1]))
+    return json.loads(html.unescape(found[1]))
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_a_phone_and_a_desk(width: int, config: Config, tmp_path: Path) -> None:
+    """In a real browser nothing is wider than the page, every picture decodes, every chart is there."""
+    seen = seen_in_a_browser(page(config), width, tmp_path)
     assert seen["width"] <= width and seen["wide"] == []
     assert seen["broken"] == 0 and seen["pictures"] > 30 and seen["charts"] >= 6
 

@@ -112,7 +112,8 @@ def fit_boosting(
         return BoostingJudge(None, book, known, width, Setting(0, 0, 0))
     with threadpool_limits(effort.threads):
         setting = setting or tuned(rows, book, seed, weights)
-        machine = _machine(rows, book, setting, seed).fit(book(rows.cells), _labels(rows), sample_weight=weights)
+        machine = _machine(rows, book, setting, seed)
+        machine.fit(_told(book(rows.cells)), _labels(rows), sample_weight=weights)
     return BoostingJudge(machine, book, known, width, setting)
 
 
@@ -149,7 +150,7 @@ def _staged(
     if rows.question.classes and len(known) == 1:
         return
     machine = _machine(own, book, setting, seed)
-    machine.fit(cells[learned], _labels(own), sample_weight=None if weights is None else weights[learned])
+    machine.fit(_told(cells[learned]), _labels(own), sample_weight=None if weights is None else weights[learned])
     regression = not rows.question.classes
     stages = machine.staged_predict(cells[asked]) if regression else machine.staged_predict_proba(cells[asked])
     for trees, said in enumerate(stages, 1):
@@ -169,6 +170,12 @@ def _machine(rows: Rows, book: Codebook, setting: Setting, seed: int) -> Any:
         early_stopping=False,
         random_state=seed,
     )
+
+
+def _told(cells: Matrix) -> Matrix:
+    """The cells to learn from; a column without any value is all zeros, as the machine cannot cut nothing."""
+    empty = np.isnan(cells).all(0)
+    return np.where(empty, 0.0, cells) if empty.any() else cells
 
 
 def _labels(rows: Rows) -> Numbers | Codes:
