@@ -8,6 +8,7 @@ from sklearn.metrics import log_loss, r2_score
 
 from synth.judges import Effort
 from synth.tables import judges
+from synth.tables.judges import ctgan_protocol
 from synth.tables.judges.boosting import Codebook
 from synth.tables.judges.encoding import Encoding
 from synth.tables.judges.held_out import parts
@@ -136,3 +137,16 @@ def test_no_rows_and_unknown_kinds_are_refused() -> None:
         judges.fit("boosting", learned.take(np.arange(0)), EFFORT)
     with pytest.raises(ValueError, match="there are boosting, logistic, mlp"):
         judges.fit("cnn", learned, EFFORT)
+
+
+@pytest.mark.parametrize(("name", "judged"), [("cancer", 4), ("wine", 2), ("diabetes", 2)])
+def test_the_protocol_of_published_figures_has_its_judges_and_knows_noise(name: str, judged: int) -> None:
+    learned, asked = frames.halves(name)
+    found = ctgan_protocol.scores(learned, asked, positive=1)
+    assert len(found) == judged + 1
+    assert found["mean"] == pytest.approx(np.mean([value for kind, value in found.items() if kind != "mean"]))
+    best, least = ("linear", 0.25) if name == "diabetes" else ("tree", 0.8)
+    assert found[best] > least
+    false = learned.matrix.copy()
+    false[:, -1] = np.random.default_rng(0).permutation(false[:, -1])
+    assert ctgan_protocol.scores(Rows(false, learned.question), asked, positive=1)[best] < found[best] - 0.1
