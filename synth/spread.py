@@ -1,6 +1,7 @@
 """One function over many jobs on Ray: each job a task, few at a time, answers as they come.
 
-A task that is lost with its worker is run again, which changes nothing, as jobs are deterministic.
+A task that is lost with its worker is run again, and one that does not answer is given to somebody else, which changes
+nothing, as jobs are deterministic.
 """
 
 from __future__ import annotations
@@ -26,19 +27,29 @@ def shared(value: Any) -> Any:
 def spread(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], config: Config) -> Iterator[tuple[int, Any]]:
     """(place, answer) of every job as it ends: `work(*job)` as tasks of the runtime's threads each.
 
-    Raises StageError where a job fails.
+    Raises StageError where a job fails, or none ends in time.
     """
     runtime = config.runtime.judge
     cores = float(ray.cluster_resources().get("CPU", 1.0))
     task = ray.remote(work).options(num_cpus=min(runtime.threads, cores), max_retries=MAX_RETRIES)
-    waiting = deque(enumerate(jobs))
+    waiting, left = deque(range(len(jobs))), set(range(len(jobs)))
     running: dict[Any, int] = {}
-    while waiting or running:
+    patience = 1
+    while left:
         while waiting and len(running) < runtime.tasks * QUEUE:
-            place, job = waiting.popleft()
-            running[task.remote(*job)] = place
-        ready, _ = ray.wait(list(running))
-        yield running.pop(ready[0]), _answer(ready[0])
+            place = waiting.popleft()
+            running[task.remote(*jobs[place])] = place
+        ready, _ = ray.wait(list(running), timeout=runtime.timeout_s)
+        if not ready and patience == 0:
+            raise StageError(f"no judge answered for {runtime.timeout_s} s: raise judge.timeout_s in the runtime file.")
+        if not ready:  # a hung worker would not hear that it is to end
+            patience -= 1
+            running |= {task.remote(*jobs[place]): place for place in left & set(running.values())}
+            continue
+        place = running.pop(ready[0])
+        if place in left:
+            left.remove(place)
+            yield place, _answer(ready[0])
 
 
 def gathered(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], config: Config) -> list[Any]:
