@@ -9,12 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from conf import runs
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+TABLES = ("raw", "clean", "quarantine", "dataset")
 SMALL = (
+    'clean.rules.0={"image.reject_blank":{"min_std":79}}',  # so that clean refuses some, too
     "augment.copies=3",
     "generate.1.train.max_steps=60",
     "generate.0.rows.per_label=20",
@@ -25,13 +30,23 @@ SMALL = (
     "evaluate.curve_points=2",
 )
 
+# What a person may have in the environment or in the runtime file, and what must not be found anywhere afterwards.
+SECRETS = {"RAY_AUTH_TOKEN": "0d" * 32, "AWS_SECRET_ACCESS_KEY": "hunter2-of-the-environment"}
+SECRET_CONF = "hunter2-of-the-runtime"
+RUNTIME = """
+name: mine
+spark: {{driver_memory: {memory}, confs: {{spark.hadoop.fs.s3a.secret.key: {secret}}}}}
+"""
 
-def start(root: Path, *overrides: str, recipe: str = "digits", **environment: str) -> subprocess.Popen[bytes]:
+
+def start(
+    root: Path, *overrides: str, recipe: str = "digits", runtime: str = "local", **environment: str
+) -> subprocess.Popen[bytes]:
     """Start `seedbed run` in a process group of its own; its output goes to `<root>.log`."""
     sets = [word for override in overrides for word in ("--set", override)]
     with Path(f"{root}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "jobs.cli", "run", recipe, "--root", str(root), *sets],
+            [sys.executable, "-m", "jobs.cli", "run", recipe, "--root", str(root), "--runtime", runtime, *sets],
             cwd=REPOSITORY,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
@@ -41,9 +56,9 @@ def start(root: Path, *overrides: str, recipe: str = "digits", **environment: st
         )
 
 
-def finish(root: Path, *overrides: str, timeout_s: float = 400, **environment: str) -> None:
+def finish(root: Path, *overrides: str, timeout_s: float = 1800, runtime: str = "local", **environment: str) -> None:
     """Run the command to its end; fail with the end of its log where it fails."""
-    process = start(root, *overrides, **environment)
+    process = start(root, *overrides, runtime=runtime, **environment)
     try:
         code = process.wait(timeout_s)
     finally:
@@ -78,3 +93,32 @@ def content(root: Path, table: str = "dataset", recipe: str = "digits") -> tuple
         state.update(repr(sorted(row.items())).encode())
     assert len(pa.compute.unique(rows["row_id"])) == rows.num_rows
     return rows.num_rows, state.hexdigest()
+
+
+def versions(root: Path, table: str, recipe: str = "digits") -> int:
+    """Number of commits of a table."""
+    return len(list((root / recipe / table / "_delta_log").glob("*.json")))
+
+
+def held(root: Path) -> dict[str, tuple[int, str]]:
+    """Rows and hash of each table."""
+    return {table: content(root, table) for table in TABLES}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run that nobody disturbed: its root, rows and hash of each table, commits of each, seconds of each stage."""
+
+    root: Path
+    tables: dict[str, tuple[int, str]]
+    commits: dict[str, int]
+    stages: dict[str, float]
+
+
+def whole(root: Path, recipe: str = "digits") -> Whole:
+    """What the first run left in a root."""
+    marks = runs.read_json(str(root / recipe / "runs"), "run-00001.json")["stages"]
+    folders = {key: root / recipe / "stages" / key.partition(".")[0] / mark for key, mark in marks.items()}
+    seconds = {key: runs.read_json(str(folder), "DONE.json")["seconds"] for key, folder in folders.items()}
+    in_order = dict(sorted(seconds.items(), key=lambda item: (folders[item[0]] / "DONE.json").stat().st_mtime_ns))
+    return Whole(root, held(root), {table: versions(root, table) for table in TABLES}, in_order)

@@ -1,0 +1,28 @@
+"""What the tests of faults share: a run that nobody disturbed, and commands that do not outlive their test."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, Whole, finish, kill_group, whole
+
+
+@pytest.fixture(scope="session")
+def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run that nobody disturbed, and that knows some secrets."""
+    root = tmp_path_factory.mktemp("unkilled") / "root"
+    runtime = root.with_name("mine.yaml")
+    runtime.write_text(RUNTIME.format(memory="2g", secret=SECRET_CONF))
+    finish(root, *SMALL, runtime=str(runtime), **SECRETS)
+    return whole(root)
+
+
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Commands whose groups are killed at the end, whoever of them is left."""
+    processes: list[subprocess.Popen[bytes]] = []
+    yield processes
+    for process in processes:
+        kill_group(process)
