@@ -15,7 +15,7 @@ from udfs.table.statistics import Statistics
 from udfs.table.tally import measure
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(tables(), st.sampled_from(sorted(NUMBERS)), st.sampled_from(CATEGORIES), st.booleans())
 def test_decode_gives_back_the_matrix(table: pa.Table, numeric: str, category: str, flag: bool) -> None:
     """Every kind of column by every method, missing cells too: numbers but for rounding, datetimes to a microsecond or

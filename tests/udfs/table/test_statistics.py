@@ -26,7 +26,7 @@ def one_column(kind: str, values: pa.Array | list) -> tuple[pa.Table, TableForm]
     return pa.table({"it": array, "row_id": ids(len(array))}), form
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables(), st.data())
 def test_statistics_are_the_same_under_any_partitioning(table: pa.Table, data: st.DataObject) -> None:
     """In whatever order rows come, batch by batch or part by part, carried as bytes or not, to the last bit; also
@@ -48,7 +48,7 @@ def test_statistics_are_the_same_under_any_partitioning(table: pa.Table, data: s
         assert Statistics.of(whole) == Statistics.of(parts) == Statistics.of(folded)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables())
 def test_statistics_survive_json(table: pa.Table) -> None:
     """`from_dict(as_dict)` through text is the same, with the same digest; the form takes its words from it."""
@@ -59,7 +59,7 @@ def test_statistics_survive_json(table: pa.Table) -> None:
     assert list(told["columns"]["sex"]["vocabulary"]) == list(statistics.columns["sex"].vocabulary)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9) | st.none(), min_size=1, max_size=60))
 def test_numbers_agree_with_numpy(values: list[float | None]) -> None:
     """Counts, least, greatest, mean, deviation and quantiles are numpy's, the last two but for its rounding."""
@@ -77,7 +77,7 @@ def test_numbers_agree_with_numpy(values: list[float | None]) -> None:
     assert found.grid == pytest.approx(np.quantile(told, np.linspace(0, 1, GRID)), rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c", "", "é", None]), min_size=1, max_size=60))
 def test_vocabularies_agree_with_pandas(values: list[str | None]) -> None:
     """Most frequent first, ties by name, each with its count; dictionary columns give the same."""
@@ -177,11 +177,25 @@ def test_measures_of_other_columns_do_not_merge() -> None:
         merge([])
 
 
+def test_wide_tables_keep_less_of_each_column() -> None:
+    """Ten times the columns take the same memory, and carry as much."""
+    names = [f"c{number}" for number in range(100)]
+    form = TableForm(tuple(Column(name, "number") for name in names), "c0", "regression")
+    values = np.random.default_rng(0).normal(size=300)
+    rows = pa.table(dict.fromkeys(names, values)).append_column("row_id", ids(300))
+    with mock.patch.multiple(tallies, KEPT_CELLS=20_000, KEPT_LEAST=10):
+        tally = measure(rows, form)
+    assert {len(each.sample.words) for each in tally.values()} == {200}
+    assert from_bytes(to_bytes(tally))["c9"].distinct.size == 200
+
+
 def test_rows_without_ids_are_refused() -> None:
-    """The sample goes by row ids: text that is none is told."""
+    """The sample goes by row ids: where there are none, or text that is none, it is told."""
     table, form = one_column("integer", [1, 2])
     with pytest.raises(ValueError, match="40 hex digits"):
         measure(table.set_column(1, "row_id", pa.array(["ab", "cd"])), form)
+    with pytest.raises(ValueError, match="there is no row_id among it"):
+        measure(table.select(["it"]), form)
 
 
 def test_no_rows_give_statistics_too() -> None:
