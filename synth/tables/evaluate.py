@@ -25,12 +25,13 @@ from synth.tables import looks
 from synth.tables.duty import asked
 from synth.tables.likeness import made_by, privacy_of, quality_of
 from synth.tables.metrics import by_seed, error_name, focus_of, lopsided, measures, row_errors
-from synth.tables.pools import form_of, read_pool, real_pool, row_bound
+from synth.tables.pools import form_of, read_pool, real_pool, row_bound, statistics_of
 from synth.tables.remedies import LOPSIDED, Trial, compare_remedies
 from synth.tables.rows import Rows
 from synth.tables.two_sample import KINDS, two_sample
 from synth.trials import Task, answers_of, arms_of, compared, duties, rows_in
 from udfs.table.form import TableForm
+from udfs.table.statistics import Statistics
 
 MOST_TOLD = 10_000
 Pools = dict[str, Pool[Rows]]
@@ -111,12 +112,13 @@ def _likenesses(
 ) -> dict[Any, tuple[Any, ...]]:
     """Measures of each generator's rows, and of test rows in their place for the ceiling."""
     effort, seed = effort_of(config), config.recipe.seed
+    statistics = statistics_of(place.inputs["normalize"])
     jobs: dict[Any, tuple[Any, ...]] = {}
     for name, pool in {"ceiling": pools["test"], **_generators(config, place, pools)}.items():
         made = refs["test"] if name == "ceiling" else shared(pool)
         others = refs["val"] if name == "ceiling" else refs["test"]
         jobs["quality", name] = (quality, made, refs["given"], others, form)
-        jobs["privacy", name] = (privacy, made, refs["given"], others, form)
+        jobs["privacy", name] = (privacy, made, refs["given"], others, form, statistics)
         for kind in KINDS:
             jobs["two_sample", f"{name}|train|{kind}"] = (told_apart, kind, made, refs["given"], form, effort, seed)
             if name != "ceiling":
@@ -129,9 +131,11 @@ def quality(made: Pool[Rows], train: Pool[Rows], test: Pool[Rows], form: TableFo
     return quality_of(made.rows, train.rows, test.rows, form)
 
 
-def privacy(made: Pool[Rows], train: Pool[Rows], held_out: Pool[Rows], form: TableForm) -> dict[str, Any] | None:
+def privacy(
+    made: Pool[Rows], train: Pool[Rows], held_out: Pool[Rows], form: TableForm, statistics: Statistics
+) -> dict[str, Any] | None:
     """A worker's `privacy_of`."""
-    return privacy_of(made.rows, train.rows, held_out.rows, form)
+    return privacy_of(made.rows, train.rows, held_out.rows, form, statistics)
 
 
 def told_apart(

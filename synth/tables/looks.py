@@ -7,6 +7,7 @@ associations of each pair of columns, and the first two principal components of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.decomposition import PCA
 
 from synth.tables.judges.encoding import Encoding
 from synth.tables.rows import Codes, Numbers
+from udfs.table import quality
 from udfs.table.form import Column, Matrix, TableForm
 
 BINS = 24
@@ -96,61 +98,9 @@ def _rounded(values: Numbers) -> list[float]:
 
 
 def associations(form: TableForm, matrix: Matrix) -> Numbers:
-    """float64[D, D]: how strongly each two columns go together, 0 to 1; of two numbers -1 to 1.
-
-    Numbers: rank correlation. Categories: Cramér's V, corrected for chance (Bergsma 2013). A number and a category: the
-    root of the share of the ranks' variance that lies between categories. Rows where one is missing are left out.
-    """
-    columns, rows = form.modelled[:MOST_COLUMNS], matrix[:MOST_ROWS]
-    found = np.eye(len(columns))
-    for one, first in enumerate(columns):
-        for other, second in enumerate(columns[:one]):
-            found[one, other] = found[other, one] = _association(rows[:, one], rows[:, other], first, second)
-    return found
-
-
-def _association(ours: Numbers, theirs: Numbers, first: Column, second: Column) -> float:
-    both = ~(np.isnan(ours) | np.isnan(theirs))
-    ours, theirs = ours[both], theirs[both]
-    if len(ours) < 2:
-        return 0.0
-    if first.is_numeric and second.is_numeric:
-        a, b = _ranks(ours), _ranks(theirs)
-        return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
-    if first.is_numeric:
-        return _ratio(_ranks(ours), theirs.astype(np.int64))
-    if second.is_numeric:
-        return _ratio(_ranks(theirs), ours.astype(np.int64))
-    return _cramer(ours.astype(np.int64), theirs.astype(np.int64))
-
-
-def _ranks(values: Numbers) -> Numbers:
-    """Middle ranks."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[place]
-
-
-def _ratio(ranks: Numbers, codes: Codes) -> float:
-    counts = np.bincount(codes)
-    sums = np.bincount(codes, ranks)
-    there = counts > 0
-    between = float((sums[there] ** 2 / counts[there]).sum()) / len(ranks) - float(ranks.mean()) ** 2
-    whole = float(ranks.var())
-    return float(np.sqrt(np.clip(between / whole, 0, 1))) if whole > 0 else 0.0
-
-
-def _cramer(ours: Codes, theirs: Codes) -> float:
-    _, ours = np.unique(ours, return_inverse=True)
-    _, theirs = np.unique(theirs, return_inverse=True)
-    rows, columns, count = int(ours.max()) + 1, int(theirs.max()) + 1, len(ours)
-    table = np.bincount(ours * columns + theirs, minlength=rows * columns).reshape(rows, columns) / count
-    expected = np.outer(table.sum(1), table.sum(0))
-    square = float((table**2 / np.maximum(expected, 1e-300)).sum()) - 1
-    square = max(0.0, square - (rows - 1) * (columns - 1) / max(count - 1, 1))
-    rows_left = rows - (rows - 1) ** 2 / max(count - 1, 1)
-    columns_left = columns - (columns - 1) ** 2 / max(count - 1, 1)
-    least = min(rows_left, columns_left) - 1
-    return float(np.sqrt(min(1.0, square / least))) if least > 0 else 0.0
+    """float64[D, D]: how much the first MOST_COLUMNS columns say of each other (udfs/table/quality.py)."""
+    columns = form.modelled[:MOST_COLUMNS]
+    return quality.associations(matrix[:MOST_ROWS, :MOST_COLUMNS], replace(form, columns=columns))
 
 
 def projection(form: TableForm, sets: Mapping[str, Matrix]) -> dict[str, Any] | None:
@@ -175,10 +125,3 @@ def _plane(found: PCA, encode: Encoding, matrix: Matrix) -> list[list[float]]:
 def names(form: TableForm) -> list[str]:
     """The columns whose associations are told."""
     return [column.name for column in form.modelled[:MOST_COLUMNS]]
-
-
-def mean_difference(real: Numbers, made: Numbers) -> float:
-    """Mean absolute difference of the associations of two different columns."""
-    if len(real) < 2:
-        return 0.0
-    return float(np.abs(real - made)[np.triu_indices(len(real), 1)].mean())

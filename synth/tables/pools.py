@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from synth.encode import list_files
 from synth.tables.rows import Question, Rows, joined
 from udfs.records import MAKER_HEX
 from udfs.table.form import TableForm, to_matrix
+from udfs.table.statistics import Statistics
 
 MAX_BYTES = 256 << 20  # of one set's matrix: wide tables bound the rows before `max_rows` does
 LINEAGE = ("row_origin", "row_parents", "row_group")
@@ -26,10 +28,19 @@ def form_of(config: Config, normalized: Done) -> TableForm:
 
     Raises StageError where the statistics are gone.
     """
+    return TableForm.of(config.recipe, _measured(normalized)["columns"])
+
+
+def statistics_of(normalized: Done) -> Statistics:
+    """What was measured of the train rows. Raises StageError where it is gone."""
+    return Statistics.from_dict(_measured(normalized))
+
+
+def _measured(normalized: Done) -> dict[str, Any]:
     told = runs.read_json(normalized.folder, "statistics.json")
     if not isinstance(told, dict) or "columns" not in told:
         raise StageError(f"{normalized.folder}/statistics.json has no columns: run `seedbed normalize --force`.")
-    return TableForm.of(config.recipe, told["columns"])
+    return told
 
 
 def row_bound(config: Config, form: TableForm) -> int:

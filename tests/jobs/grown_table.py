@@ -21,7 +21,15 @@ from udfs import records
 MADE = 400
 TOLD = {"auc": 0.9, "pr_auc": 0.8, "f1": 0.7, "minority_f1": 0.65, "accuracy": 0.85, "log_loss": 0.3}
 NUMBERS = {"r2": 0.8, "rmse": 1.2, "mae": 0.9}
-QUALITY = {"rows": 300, "precision": 0.97, "recall": 0.95, "density": 1.01, "coverage": 0.96}
+QUALITY = {
+    "rows": 300,
+    "shapes": 0.99,
+    "trends": 0.98,
+    "precision": 0.97,
+    "recall": 0.95,
+    "density": 1.01,
+    "coverage": 0.96,
+}
 PRIVACY = {"rows": 300, "copies": 0.0, "dcr": {"0.05": 0.01, "0.5": 0.05, "0.95": 0.1}, "dcr_share": 0.5, "of": 200}
 
 

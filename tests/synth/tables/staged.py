@@ -18,6 +18,7 @@ from conf import Config, runs
 from tests.synth.staged import finish
 from udfs import records
 from udfs.table.form import TableForm, from_matrix
+from udfs.table.statistics import Statistics, measure
 
 SPLITS = {"train": 200, "val": 200, "test": 300, "reserve": 200}
 RECIPE = """
@@ -164,7 +165,15 @@ def stage_up(config: Config, rows: Mapping[str, pa.Table]) -> None:
 
 
 def statistics(config: Config) -> dict[str, Any]:
-    """What normalize measures, as far as judges need it."""
-    return {
-        "columns": {name: {"vocabulary": CATEGORIES.get(name, []), "decimals": None} for name in config.recipe.columns}
+    """What normalize measures."""
+    return measured(config).as_dict()
+
+
+def measured(config: Config) -> Statistics:
+    """The statistics of the train rows; categories in the order of CATEGORIES."""
+    found = Statistics.of(measure(real_tables(config)["train"], form(config)))
+    columns = {
+        name: replace(each, vocabulary=tuple(CATEGORIES.get(name, each.vocabulary)), counts=())
+        for name, each in found.columns.items()
     }
+    return Statistics(columns)
