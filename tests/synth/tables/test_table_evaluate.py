@@ -41,10 +41,10 @@ def grown(tmp_path: Path, *changes: tuple[str, str]) -> Config:
 
 @pytest.mark.parametrize("changes", [(), staged.REGRESSION], ids=["classes", "numbers"])
 def test_every_arm_is_judged_and_measured_beside_its_ceiling(tmp_path: Path, ray_session: Any, changes: Any) -> None:
-    config = grown(tmp_path, *changes)
+    config = grown(tmp_path, ("judges: [boosting, logistic]", "judges: [logistic]"), *changes)
     result = evaluate.run(ray_session, config)
     told = runs.read_json(runs.locate(config, "evaluate").folder, "evaluate.json")
-    arms = told["judges"]["boosting"]
+    arms = told["judges"]["logistic"]
     assert {arm: arms[arm]["rows"] for arm in arms} == {"real": 200, "augmented": 600, "all": 1200, "synthetic": 600}
     best = "r2" if changes else "auc"
     for judged in told["judges"].values():
@@ -52,7 +52,7 @@ def test_every_arm_is_judged_and_measured_beside_its_ceiling(tmp_path: Path, ray
             np.testing.assert_allclose(1 - np.array(arm["error"]), arm[best], err_msg="the error is one minus that")
         assert np.mean(judged["all"][best]) > np.mean(judged["real"][best]), "more real rows are of use"
     assert told["error"] == ("1 - R2" if changes else "1 - AUC")
-    curve = told["curve"]["boosting"]
+    curve = told["curve"]["logistic"]
     assert curve["rows"][-1] == 400
     np.testing.assert_allclose(curve["error"][curve["rows"].index(200)], arms["real"]["error"])
     assert told["headline"]["worth"] > 220
