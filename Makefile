@@ -57,11 +57,11 @@ $(READY):
 	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
 	  package=python3.$$("$$python" -c 'import sys; print(sys.version_info[1])')-venv; \
 	  echo "$$python has no venv module: installing $$package"; \
-	  { command -v apt-get >/dev/null && $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq "$$package"; } || \
+	  { command -v apt-get >/dev/null && $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq "$$package" >/dev/null; } || \
 	  { echo "Seedbed needs Python's venv module. Install it (Debian, Ubuntu: apt-get install $$package), then run make again." >&2; exit 1; }; \
 	fi; \
 	echo "Setting up $(VENV) with $$($$python -V): once, some minutes (about 7 GB, most of it torch)"; \
-	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV); \
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$python" -m venv --clear $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e '.[dev]'
 	@rm -f $(VENV)/ready-* && touch $@
 

@@ -105,11 +105,17 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "recipe": whole,
         "has_label": recipe.label is not None,
         "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
-        "generator": {key: value for key, value in made.items() if key not in ("name", "rows", "temperature")},
+        "generator": _trained(made),
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
     }
     return {part: special[part] if part in special else whole[part] for part in each.parts}
+
+
+def _trained(generator: dict[str, Any]) -> dict[str, Any]:
+    """What decides a generator's training: neither its name, nor its plan, nor when it is trained again."""
+    kept = {key: value for key, value in generator.items() if key not in ("name", "rows", "temperature")}
+    return kept | {"train": {key: value for key, value in kept.get("train", {}).items() if key != "refresh"}}
 
 
 def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str]]:

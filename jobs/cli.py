@@ -76,6 +76,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog="Start with [bold]seedbed run digits[/bold], or [bold]seedbed new NAME --from PATH[/bold] for your own.",
 )
 
 Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file of yours.", show_default=False)]
@@ -142,6 +143,7 @@ def _stage_command(name: str) -> Callable[..., None]:
         if dry_run:
             _show_plan(config, force, name)
             return
+        _ready(config, name)
 
         def work(tell: Callable[[Any], None]) -> None:
             from jobs import pipeline
@@ -161,13 +163,18 @@ for _name, _help in STAGE_HELP.items():
 def new(
     name: Annotated[str, typer.Argument(help="What the dataset is to be called.", show_default=False)],
     source: Annotated[
-        Path, typer.Option("--from", help="A folder of images, one folder a class or with a CSV manifest; or an NPZ.")
+        Path,
+        typer.Option(
+            "--from",
+            help="A folder of images, one folder a class or with a CSV manifest; or an NPZ.",
+            show_default=False,
+        ),
     ],
     label: Annotated[
         str | None, typer.Option("--label", help="The manifest's column of labels, where it cannot be told.")
     ] = None,
-    dry_run: DryRun = False,
-    force: Force = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the recipe; write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over ./NAME.yaml where it is there.")] = False,
 ) -> None:
     """Look at your own images and write a commented recipe for them, ./NAME.yaml."""
     import conf
@@ -215,6 +222,8 @@ def list_(
     out = screen().result
     for name in [kind] if kind else listing.KINDS:
         lines = [line for line in listing.KINDS[name]() if word in line[0]]
+        if kind and word and not lines:
+            raise RecipeError(f"seedbed list {kind} {word}: none of the {kind} has {word!r} in its name.")
         if not kind:
             out.print(f"\n{name}", style="bold")
         if name == "steps" and word and len(lines) == 1:
@@ -313,6 +322,16 @@ def doctor(
         bad = bad or each.state == BAD
     if bad:
         raise typer.Exit(FAILED)
+
+
+def _ready(config: Config, name: str) -> None:
+    """Say which stage must run first, before an engine starts for this one."""
+    from conf import runs
+    from conf.stages import stage
+
+    parts = [g.name for g in config.recipe.generate] if stage(name).per_generator else [""]
+    for part in parts:
+        runs.locate(config, name, part)
 
 
 def _show_plan(config: Config, force: bool, only: str = "") -> None:

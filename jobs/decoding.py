@@ -76,7 +76,7 @@ class Decoding:
     def _masks(self, table: pa.Table, blobs: list[bytes | None]) -> tuple[list[bytes | None], list[str | None]]:
         """Masks in the declared form, encoded, and the reasons against the others."""
         form, masks = self.form, table.column("mask").to_pylist()
-        images, reasons = image_steps.decode_masks(masks, form.height, form.width, form.resize)
+        images, reasons = image_steps.decode_masks(masks, form.height, form.width, form.resize, form.mask_fill)
         good = [place for place, reason in enumerate(reasons) if reason is None]
         told = [
             None if reason is None else f"mask_{reason.removeprefix('image_').removeprefix('mask_')}"

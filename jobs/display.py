@@ -22,7 +22,9 @@ SAY_EVERY_S = 10.0  # where there is no terminal, a stage says this often how fa
 MIN_TOLD_S = 0.3  # a pace measured over less is noise
 NOTE_WIDTH = 60
 # Counts of counts, and what only the report tells.
-DETAILS = frozenset({"splits", "per_label", "sources", "by", "by_origin", "by_split", "attempt", "of"})
+DETAILS = frozenset(
+    {"splits", "per_label", "sources", "by", "by_origin", "by_split", "attempt", "attempts", "best_step", "of"}
+)
 
 
 class Event(Protocol):
@@ -95,6 +97,8 @@ class Display:
             self.stage = ""
         else:
             self.skipped += 1
+            if event.why:
+                self.out.print(f"{event.key}: not trained again: {event.why}", markup=False)
 
     def _start(self, event: Event) -> None:
         raise NotImplementedError

@@ -31,6 +31,7 @@ BATCH_ROWS = 512
 SHARD_ROWS = 10_000
 MAX_FOLDER_NAME = 200  # file systems take 255
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+SPLITS_THERE = ("train", "val", "test")
 LINEAGE_SHOWN = ("row_id", "row_origin", "row_split", "row_label_source")
 COLUMNS = (*LINEAGE_SHOWN, "label", "soft_label", "image")
 
@@ -41,6 +42,9 @@ def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Cou
     kind = kind or next(iter(kinds))
     if kind not in kinds:
         raise RecipeError(f"--format {kind}: for {config.recipe.modality}s there are {', '.join(kinds)}.")
+    strange = sorted(set(splits) - set(SPLITS_THERE))
+    if strange:
+        raise RecipeError(f"--split {strange[0]}: a dataset has {', '.join(SPLITS_THERE)}.")
     there = rows(config, "dataset")
     if there is None:
         raise StageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.resources
 import inspect
+import re
 from collections.abc import Callable
 from typing import get_args
 
@@ -38,7 +39,7 @@ def generators() -> Lines:
     for name, tree in [(name, trees[name]) for name in IMAGE_MODELS if name in trees]:
         presets = _presets(tree)
         more = f" Presets: {', '.join(presets)}." if presets else ""
-        found.append((name, _first_line(tree) + more))
+        found.append((name, _first_sentence(tree) + more))
     return found
 
 
@@ -46,7 +47,9 @@ def readers() -> Lines:
     """Readers for `sources`."""
     trees = _modules("jobs", "readers")
     return [
-        (name, _first_line(trees[name])) for name in get_args(Source.model_fields["reader"].annotation) if name in trees
+        (name, _first_sentence(trees[name]))
+        for name in get_args(Source.model_fields["reader"].annotation)
+        if name in trees
     ]
 
 
@@ -100,8 +103,10 @@ def _modules(package: str, folder: str) -> dict[str, ast.Module]:
     return found
 
 
-def _first_line(tree: ast.Module) -> str:
-    return (ast.get_docstring(tree) or "").strip().partition("\n")[0]
+def _first_sentence(tree: ast.Module) -> str:
+    """The first sentence of a module's docstring, on one line."""
+    paragraph = " ".join((ast.get_docstring(tree) or "").partition("\n\n")[0].split())
+    return re.split(r"(?<=[^.]\.)\s+(?=[A-Z])", paragraph, maxsplit=1)[0]
 
 
 def _presets(tree: ast.Module) -> list[str]:

@@ -74,10 +74,14 @@ class Look:
 
 
 def look_at(path: Path, label_column: str | None = None) -> Look:
-    """Look at a folder of class folders (below train, val, test or not), a folder with a CSV manifest, or an NPZ."""
+    """Look at a folder of class folders (below train, val, test or not), a folder with a CSV manifest (or the manifest
+    itself), or an NPZ.
+    """
     if not path.exists():
         raise RecipeError(f"--from {path}: there is no such folder or file.")
     if path.is_file():
+        if path.suffix.lower() == ".csv":
+            return _checked(_manifest(path.parent, path, label_column), path)
         if path.suffix.lower() != ".npz":
             raise RecipeError(f"--from {path}: {_WANTED} This is a {path.suffix or 'plain'} file.")
         return _checked(_npz(path), path)
@@ -226,17 +230,23 @@ def _label_column(rows: list[dict[str, str]], columns: list[str], wanted: str | 
     values = {c: len({row.get(c) for row in rows}) for c in columns if c}
     candidates = named or sorted((c for c in values if values[c] > 1), key=lambda c: values[c])
     if not candidates:
-        raise RecipeError(f"{manifest}: has no column that could hold the labels; --label names it.")
+        raise RecipeError(
+            f"{manifest}: beside the file names it has {', '.join(columns) or 'no column'}, and none of two labels or"
+            " more; --label names the column of labels."
+        )
     return candidates[0]
 
 
 def _npz(path: Path) -> Look:
     """An NPZ of images and labels, or of such pairs with a split's name before."""
+    if not zipfile.is_zipfile(path):
+        raise RecipeError(f"--from {path}: is no NPZ archive, whatever its name; np.savez writes one.")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return _arrays(path, {name: arrays[name] for name in arrays.files})
+            held = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise RecipeError(f"--from {path}: is not a readable NPZ of plain arrays ({error}).") from error
+    return _arrays(path, held)
 
 
 def _arrays(path: Path, arrays: dict[str, np.ndarray]) -> Look:

@@ -74,9 +74,11 @@ def run(config: Config, force: bool = False, tell: Listener = lambda event: None
             if ran:
                 runs.record_run(config, started, list(ran.values()), "stopped")
             raise
-        dones = {each.key: each.done for each in runs.survey(config) if each.done}
-        for key in dones.keys() - ran.keys():
-            tell(Event(key, "skipped", done=dones[key]))
+        stood = runs.survey(config)
+        dones = {each.key: each.done for each in stood if each.done}
+        for each in stood:
+            if each.done and each.key not in ran:
+                tell(Event(each.key, "skipped", each.served, each.done))
         if ran:
             runs.record_run(config, started, list(dones.values()), "done")
     return RunResult(dones, list(ran), time.monotonic() - began)
@@ -111,7 +113,7 @@ def plan(config: Config, force: bool = False) -> list[Planned]:
         if each.place is None:
             planned.append(Planned(each.key, "unknown", f"known after {each.waits_for}"))
         elif each.done and not force:
-            planned.append(Planned(each.key, "skip", "unchanged", each.done.counts))
+            planned.append(Planned(each.key, "skip", each.served or "unchanged", each.done.counts))
         else:
             planned.append(
                 Planned(each.key, "run", "forced" if each.done else _why(each, previous), _expected(config, each))
@@ -223,7 +225,7 @@ def _why(each: Surveyed, previous: dict[str, Done]) -> str:
     reasons = [f"recipe: {', '.join(recipe)}"] * bool(recipe) + [f"changed: {', '.join(read + gone)}"] * bool(
         read + gone
     )
-    return "; ".join(reasons) or "the stage itself was revised"
+    return "; ".join([*reasons, *filter(None, [each.served])]) or "the stage itself was revised"
 
 
 def _expected(config: Config, each: Surveyed) -> dict[str, Any]:

@@ -20,13 +20,22 @@ from conf.runs import Done, StageResult
 from conf.stages import keys
 from jobs import report_pictures, report_tables
 from jobs.display import told
-from jobs.report_facts import ARMS, MEASURES, facts, judged_line
+from jobs.report_facts import ARMS, MEASURES, facts, judged_line, nearness
 from jobs.show import METRICS, REPORT, publish_report
 from jobs.terminal import in_words
 from udfs.records import ORIGINS
 
 MAX_BYTES = 5_000_000
 ROOM_BYTES = 200_000
+QUANTILES = {
+    "0": "nearest", "0.01": "1 %", "0.05": "5 %", "0.25": "25 %",
+    "0.5": "middle", "0.75": "75 %", "0.95": "95 %", "1": "farthest",
+}  # fmt: skip
+DISTANCES = {
+    "nearest_train_same_number": "generated rows to train rows",
+    "nearest_held_out": "generated rows to held-out rows",
+    "held_out_to_train": "held-out rows to train rows",
+}
 PER_STRIP = (8, 6, 4, 2, 1)  # pictures a strip, fewer where the page would be too large
 
 
@@ -60,6 +69,8 @@ def _rendered(config: Config, dones: Mapping[str, Done], told_facts: dict[str, A
         "resolved": resolved(config),
         "arms": {"real": "real rows alone", **ARMS},
         "measures": MEASURES,
+        "quantiles": QUANTILES,
+        "distances": DISTANCES,
         "tiles": tiles(told_facts, shown.train_counts(config, dones)),
         "charts": shown.charts(config, dones, told_facts),
         **shown.pictures(config, dones, per_strip),
@@ -82,6 +93,7 @@ def _templates() -> jinja2.Environment:
         "seconds": in_words,
         "number": _number,
         "told": told,
+        "nearness": nearness,
     }
     found.filters.update(filters)
     return found

@@ -19,6 +19,7 @@ ARMS = {
 }
 MEASURES = ("frechet", "kernel", "precision", "recall", "density", "coverage", "spread")
 WRONG_ANSWERS = ("made fewer errors", "made more errors")
+CLEARLY_NEARER = 0.05  # as a share of the distance to rows that were never seen
 ROWS_ARE_OUT = ("ingest", "merge")  # stages whose count `rows` is what came out of them
 
 
@@ -175,6 +176,21 @@ def _listed(names: list[str]) -> str:
     return f"the judges {', '.join(names[:-1])} and {names[-1]}"
 
 
+def nearness(found: Mapping[str, Any]) -> str:
+    """What the distances of a generator's rows say: how much nearer its middle row is to train rows than to others."""
+    to_train, to_others = (found.get(name) for name in ("nearest_train_same_number", "nearest_held_out"))
+    copies = f"{found['copies']:,} copies of train rows were found" if found.get("copies") else "no copy was found"
+    if not isinstance(to_train, Mapping) or not isinstance(to_others, Mapping) or not to_others.get("0.5"):
+        return f"{copies[:1].upper()}{copies[1:]}."
+    share = 1 - to_train["0.5"] / to_others["0.5"]
+    if share < CLEARLY_NEARER:
+        return f"Its rows lie no nearer to the rows that it learned from than to rows it never saw; {copies}."
+    return (
+        f"Its middle row lies {100 * share:.0f} % nearer to a row that it learned from than to one that it never saw:"
+        f" it keeps close to its train rows; {copies}."
+    )
+
+
 def decisions(judged: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the usefulness test decided on each kind of made rows."""
     found = []
@@ -191,7 +207,7 @@ def decisions(judged: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "share": entry.get("share"),
                 "errors": {key: value for key, value in errors.items() if isinstance(value, int | float)},
                 "interval": entry.get("interval"),
-                "why": entry.get("why", ""),
+                "why": str(entry.get("why", "")).replace("sample.", ""),
             }
         )
     return found

@@ -17,16 +17,19 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 REAL, AUGMENTED, SYNTHETIC, ALL = "#3d9a6a", "#d9962e", "#5b87e8", "#8a63c9"
 COLOURS = {"labelled": "#4aa8b8", "real": REAL, "augmented": AUGMENTED, "synthetic": SYNTHETIC, "all": ALL}
+SAID = {"synthetic": "generated"}  # what a reader is told of an origin
 LINES = [SYNTHETIC, AUGMENTED, REAL, ALL, "#c95f7b", "#4aa8b8"]
 INK = "#010203"  # stands for the page's text colour, and is replaced by it
 WIDTH_IN = 4.4
 CHART_IN = 2.7  # high
 THUMB_PX = 64
 GAP_PX = 1
+GAP_GREY = 128  # is seen on light and dark pages, beside light and dark pictures
 LEAST_CUT_SHOWN = 120  # per cent
 JPEG_ABOVE_PX = 40
 
@@ -149,7 +152,7 @@ def curve(
         axes.set_ylabel(f"{error} on test, %")
         axes.set_ylim(bottom=0)
         axes.grid()
-        axes.legend(loc="upper right")
+        _legend_above(axes)
         return svg(figure, "Learning curve on real rows, and where the grown set stands")
 
 
@@ -167,7 +170,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str])
                     left=left,
                     color=COLOURS[origin],
                     height=0.7,
-                    label=f"{origin} {int(values.sum()):,}",
+                    label=f"{SAID.get(origin, origin)} {int(values.sum()):,}",
                 )
                 left += values
         axes.set_yticks(range(len(labels)), [short(label) for label in labels])
@@ -189,14 +192,16 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -
                 *zip(*finite, strict=True),
                 mark,
                 color=LINES[number % len(LINES)],
-                label=short(name),
+                label=short(name, 24),
                 linewidth=1.5,
                 markersize=3,
             )
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.grid()
-        axes.legend()
+        if len(series) > 1:
+            _legend_above(axes)
         return svg(figure, f"{y} by {x}")
 
 
@@ -246,14 +251,29 @@ def _data_uri(pixels: NDArray[np.uint8], side: int) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}"
 
 
-def sheet(image: bytes, most_px: int = 480) -> str:
-    """One larger picture (a grid of samples) as a data URI of at most `most_px` a side."""
-    array = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
-    if array is None:
+def sheet(image: bytes, tile: tuple[int, int], most_px: int = 480) -> str:
+    """One larger picture (a grid of samples, each of `tile` height and width) as a data URI of at most `most_px` a
+    side, with room between the samples.
+    """
+    whole = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    if whole is None:
         return ""
+    array: NDArray[Any] = _spaced(np.asarray(whole, np.uint8), tile)
     scale = most_px / max(array.shape[:2])
     if scale < 1:
         size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
         array = cv2.resize(array, size, interpolation=cv2.INTER_AREA)
     opaque = np.dstack([array, np.full(array.shape[:2], 255, np.uint8)])
     return _data_uri(np.asarray(opaque, dtype=np.uint8), JPEG_ABOVE_PX + 1 if array.size > 100_000 else 0)
+
+
+def _spaced(grid: NDArray[np.uint8], tile: tuple[int, int]) -> NDArray[np.uint8]:
+    """A grid of tiles with grey lines between them; as it is, where it is not made of such tiles."""
+    (height, width), (tall, wide) = grid.shape[:2], tile
+    if height % tall or width % wide:
+        return grid
+    gap = max(GAP_PX, tall // 12)
+    tiles = grid.reshape(height // tall, tall, width // wide, wide, 3)
+    padded = np.pad(tiles, ((0, 0), (0, gap), (0, 0), (0, gap), (0, 0)), constant_values=GAP_GREY)
+    rows, columns = height // tall * (tall + gap), width // wide * (wide + gap)
+    return padded.reshape(rows, columns, 3)[: rows - gap, : columns - gap]

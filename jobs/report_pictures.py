@@ -17,8 +17,9 @@ from udfs.records import ORIGINS
 
 SHOWN_CLASSES = 20
 SHOWN_REASONS = 12
-SHOWN_GRIDS = 5
+SHOWN_GRIDS = 4
 SHOWN_CHARTS = 4
+FIRST_CHARTS = ("quality", "variety", "loss")  # what says how a training went; the others are for who looks closer
 PAIRS_CLOSEST, PAIRS_PER_CLASS = 8, 1
 LINEAGE = (("augmented", 2), ("synthetic", 2), ("real", 1))
 SHORT_ARMS = {
@@ -161,33 +162,63 @@ def _lineage(shown: list[rows.Shown], train: str, accepted: str) -> list[dict[st
 def generator(config: Config, dones: Mapping[str, Done], name: str) -> dict[str, Any]:
     """One generator's training: its curves, its grids of samples by step, and what it noted."""
     done = dones[f"train.{name}"]
-    history = runs.read_json(done.folder, "history.json") or []
-    series = curves(history)
+    series = curves(runs.read_json(done.folder, "history.json") or [])
     drawn = {title: some for title, some in series.items() if max(map(len, some.values())) > 1}
-    single = {title: points[-1][1] for title, some in series.items() if title not in drawn for points in some.values()}
+    pace = "round" if "rounds" in done.counts else "step"
+    charts = [(title, figures.lines(drawn[title], pace, title)) for title in _in_order(drawn)]
+    image = config.recipe.image
     return {
         "name": name,
         "done": done,
-        "charts": [figures.lines(some, "step", title) for title, some in drawn.items()][:SHOWN_CHARTS],
-        "single": single,
-        "grids": _grids(done.folder),
+        "trained": trained(done, pace),
+        "charts": charts[:SHOWN_CHARTS],
+        "more_charts": charts[SHOWN_CHARTS:],
+        "last": {title: points[-1][1] for title, some in series.items() for points in some.values()},
+        "pace": pace,
+        "grids": _grids(done.folder, (image.height, image.width)) if image else [],
         "gate": dones["gate"].counts.get("by", {}).get(f"sample.{name}") if "gate" in dones else None,
     }
 
 
+def trained(done: Done, pace: str) -> str:
+    """How long a training was and which of its states was kept, in words: `1,000 steps on 100 rows`."""
+    counts = done.counts
+    told = f"{counts[f'{pace}s']:,} {pace}s on {counts['rows']:,} rows" if {f"{pace}s", "rows"} <= counts.keys() else ""
+    best = counts.get("best_step")
+    attempts = f", in {counts['attempts']} attempts" if counts.get("attempts", 1) > 1 else ""
+    return told + attempts + (f"; the state of step {best:,} was kept" if best else "")
+
+
+def _in_order(drawn: Mapping[str, Any]) -> list[str]:
+    """Titles of the charts, the telling ones first."""
+    return [title for title in FIRST_CHARTS if title in drawn] + [t for t in drawn if t not in FIRST_CHARTS]
+
+
 def curves(history: list[dict[str, Any]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """A training's numbers by step: losses in one chart, everything else in a chart of its own scale."""
+    """A training's numbers by step: one chart for each kind of number (loss, score), a line for each part that has it.
+
+    A line is named after its part: `critic.fake_score` is the line `critic.fake` in the chart `score`.
+    """
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for entry in history:
         for name, value in entry.items():
             if name in ("step", "attempt") or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            chart = "loss" if "loss" in name else name.rpartition(".")[2].replace("_", " ")
-            found.setdefault(chart, {}).setdefault(name, []).append((float(entry.get("step", 0)), float(value)))
+            chart, line = _chart_and_line(name)
+            found.setdefault(chart, {}).setdefault(line, []).append((float(entry.get("step", 0)), float(value)))
     return found
 
 
-def _grids(folder: str) -> list[tuple[str, str]]:
+def _chart_and_line(name: str) -> tuple[str, str]:
+    """`critic.loss` as (`loss`, `critic`); `critic.fake_score` as (`score`, `critic.fake`); `quality` as itself."""
+    part, _, number = name.rpartition(".")
+    for kind in ("loss", "score"):
+        if number.endswith(f"_{kind}"):
+            return kind, f"{part}.{number.removesuffix(f'_{kind}')}".lstrip(".")
+    return number.replace("_", " "), part or number
+
+
+def _grids(folder: str, tile: tuple[int, int]) -> list[tuple[str, str]]:
     """Sample grids by step: the first, the last and some between."""
     system, path = runs.filesystem(folder)
     infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
@@ -199,5 +230,5 @@ def _grids(folder: str) -> list[tuple[str, str]]:
     found = []
     for step, grid in names:
         with system.open_input_stream(grid) as stream:
-            found.append((f"{step:,}", figures.sheet(stream.read())))
+            found.append((f"{step:,}", figures.sheet(stream.read(), tile)))
     return [(step, uri) for step, uri in found if uri]

@@ -70,7 +70,7 @@ def ending(config: Config) -> list[str]:
         if isinstance(metrics.get("headline"), dict)
         else metrics.get("headline")
     )
-    return [*([str(headline)] if headline else []), f"report: {home}/report.html"]
+    return [*([str(headline)] if headline else []), f"report: {home}/{REPORT}"]
 
 
 def tables(config: Config) -> list[dict[str, Any]]:
@@ -138,7 +138,10 @@ def everything(config: Config) -> list[Any]:
     refused = refused_counts(config)
     if refused:
         shown += ["", _refused(refused)]
-    return [*shown, "", _last_runs(config), *map(Text, ending(config))]
+    if not runs.run_names(config):
+        return [*shown, "", Text(f"no run yet: `seedbed run {config.recipe.name}` is the first")]
+    reported = ending(config) if runs.read_json(runs.home(config), METRICS) else []
+    return [*shown, "", _last_runs(config), *map(Text, reported)]
 
 
 def _tables(config: Config) -> Table:

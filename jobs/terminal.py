@@ -20,6 +20,7 @@ from typing import IO
 from rich.console import Console
 
 from conf import Config, runs
+from conf.errors import RecipeError
 
 KEPT_LOGS = 20
 
@@ -43,11 +44,21 @@ def log_folder(config: Config) -> Path:
 
 
 def new_log(folder: Path, name: str) -> Path:
-    """A path for this process's log in `folder`; the oldest beyond KEPT_LOGS are removed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in sorted(folder.glob("[0-9]*.log"), key=lambda path: path.stat().st_mtime)[: -KEPT_LOGS + 1]:
-        old.unlink(missing_ok=True)
-    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{os.getpid()}.log"
+    """A new log of this process in `folder`; the oldest beyond KEPT_LOGS are removed.
+
+    Raises RecipeError where the folder cannot be written, which is to say the root.
+    """
+    log = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("[0-9]*.log"), key=lambda path: path.stat().st_mtime)[: -KEPT_LOGS + 1]:
+            old.unlink(missing_ok=True)
+        log.touch(0o600)
+    except OSError as error:
+        raise RecipeError(
+            f"{folder} cannot be written ({error.strerror}): choose a folder that can, by --root DIR or SEEDBED_ROOT."
+        ) from error
+    return log
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The last pass of clean over a row: what becomes of it, written where it belongs, and counted.
 
 One pass writes kept rows to `rows/row_split=<split>/` and refused ones to `refused/`, with their hashes, and returns
-what it counted. The workers write the Parquet themselves, as Ray's do: Spark's partitioned writes would leave
-`row_split` out of the files, and a write per split would read every image once per split. Names are those of the
-partitions, so a task that is retried overwrites its own files.
+what it counted, with a sample of the train rows' hashes. The workers write the Parquet themselves, as Ray's do:
+Spark's partitioned writes would leave `row_split` out of the files, and a write per split would read every image once
+per split. Names are those of the partitions, so a task that is retried overwrites its own files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from conf import runs
-from conf.runs import filesystem
+from conf.runs import filesystem, refresh
 from jobs.staging import remove, write_empty
 from udfs import records
 
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 KEPT, REFUSED, MERGED, LEFT_OUT = "kept", "refused", "merged", "left_out"
 _TALLY = ("fate", "row_reason", "row_split", "label")
-_TALLIES = pa.schema([*((name, pa.string()) for name in _TALLY), ("rows", pa.int64()), ("hash_sum", pa.string())])
+_TALLIES = pa.schema(
+    [
+        *((name, pa.string()) for name in _TALLY),
+        ("rows", pa.int64()),
+        ("hash_sum", pa.string()),
+        ("train", pa.list_(pa.string())),  # beside a partition's first tally: the sample of its train rows
+    ]
+)
 _GROUP_BYTES = 32 << 20  # of a Parquet row group
 
 
@@ -49,6 +56,7 @@ class Outcome:
     """What came of all rows, by (fate, reason, split, label)."""
 
     tallies: dict[tuple[str | None, ...], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    train: list[str] = field(default_factory=list)  # a sample of the train rows' hashes (conf/runs/refresh.py)
 
     def counts(self) -> dict[str, Any]:
         """in = kept + refused + merged + left out, unless a row met no fate; kept rows by split and label."""
@@ -85,6 +93,8 @@ def write(rows: DataFrame, folder: str, schema: pa.Schema) -> Outcome:
     outcome = Outcome()
     for row in rows.select("fate", *writer.refused.names).mapInArrow(writer, from_arrow_schema(_TALLIES)).collect():
         outcome.tallies[tuple(row[name] for name in _TALLY)].add(row["rows"], int(row["hash_sum"]))
+        outcome.train = refresh.lowest([*outcome.train, *(row["train"] or [])])
+    runs.write_json(folder, refresh.NAME, outcome.train)
     return outcome
 
 
@@ -107,10 +117,12 @@ class _Writer:
                 self._take(pa.Table.from_batches([batch]), files, outcome)
         finally:
             files.close()
-        rows = [
+        rows: list[dict[str, Any]] = [
             {**dict(zip(_TALLY, key, strict=True)), "rows": tally.rows, "hash_sum": str(tally.hash_sum)}
             for key, tally in outcome.tallies.items()
         ]
+        for row in rows[:1]:
+            row["train"] = outcome.train
         yield pa.RecordBatch.from_pylist(rows, schema=_TALLIES)
 
     def _take(self, table: pa.Table, files: _Files, outcome: Outcome) -> None:
@@ -125,6 +137,8 @@ class _Writer:
         if refused.num_rows:
             files.write("refused", refused)
         others = table.filter(pc.invert(pc.is_in(fate, pa.array([KEPT, REFUSED]))))
+        train = kept.filter(pc.equal(kept.column("row_split"), "train"))
+        outcome.train = refresh.lowest([*outcome.train, *train.column("row_hash").to_pylist()])
         count(outcome, KEPT, kept)
         count(outcome, REFUSED, refused)
         for row in others.select(["fate"]).to_pylist():

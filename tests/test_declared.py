@@ -188,6 +188,28 @@ def test_a_removed_train_file_takes_its_children_along(dataset: Dataset) -> None
     assert changes(before, dataset.rows()) == (set(), set(), set())
 
 
+def test_a_checkpoint_serves_while_few_train_rows_changed(dataset: Dataset) -> None:
+    """One train file gone, `train.refresh` at a tenth: no generator is trained, its rows stay, the plan says why."""
+    before = dataset.rows()
+    row = next(row for row in before.values() if row["row_split"] == "train" and row["row_origin"] == "real")
+    path = dataset.pictures / row["label"] / Path(row["row_source"].partition("#")[0]).name
+    away = dataset.home / path.name
+    shutil.move(path, away)
+    try:
+        result = dataset.run("generate.0.train.refresh=0.1")
+        assert "train" not in stages(result)
+        assert {"ingest", "clean", "augment", "sample"} <= stages(result)
+        _, updated, deleted = changes(before, dataset.rows())
+        assert updated == set()
+        assert of_origin(before, deleted) == {"real", "augmented"}
+        planned = {each.key: each for each in pipeline.plan(dataset.config("generate.0.train.refresh=0.1"))}
+        assert planned["train.image_mixture"].action == "skip"
+        assert planned["train.image_mixture"].why.startswith("1 of ")
+        assert "train.refresh is 10.0%" in planned["train.image_mixture"].why
+    finally:
+        shutil.move(away, path)
+
+
 def test_new_files_leave_every_other_row_in_its_split(dataset: Dataset) -> None:
     """Splits stick: a newcomer gets one, nobody's changes."""
     before = dataset.rows()

@@ -35,7 +35,10 @@ class Augment(Part):
 
 
 class Train(Part):
-    """How a generator is trained; a null takes the preset's value."""
+    """How a generator is trained; a null takes the preset's value.
+
+    `refresh` is the share of the train rows that must have changed before it is trained again; 0 for any row.
+    """
 
     max_steps: Positive | None = None
     batch_size: Positive | None = None
@@ -44,6 +47,7 @@ class Train(Part):
     quality_every: Positive | None = None
     patience: Positive | None = None
     restarts: int = Field(default=1, ge=0, le=5)
+    refresh: Share = 0.0
 
 
 class Rows(Part):

@@ -15,6 +15,7 @@ import conf
 from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.runs import StageResult
+from conf.runs.survey import _readable
 
 FOLDER = """
 name: mine
@@ -137,9 +138,9 @@ def test_merge_runs_again_when_its_table_has_moved_on(config_for: Callable[..., 
     (log / f"{0:020d}.json").write_text("{}")
     merge = runs.Place("merge", "", "f" * 16, place.folder, {}, {}, {})
     done = runs.finish(merge, StageResult({}, {}, {"dataset": 0}), 0.0)
-    assert runs._readable(config, done)
+    assert _readable(config, done)
     (log / f"{1:020d}.json").write_text("{}")
-    assert not runs._readable(config, done)
+    assert not _readable(config, done)
 
 
 def test_a_damaged_marker_is_named(config_for: Callable[..., Config]) -> None:

@@ -370,7 +370,7 @@ def test_a_split_that_cannot_be_is_refused_in_a_sentence(spark, tmp_path, split,
     assert told in str(error.value)
 
 
-def test_masks_and_boxes_take_the_declared_form_with_their_images(spark, tmp_path, data_dir):
+def test_masks_and_boxes_take_the_declared_form_and_follow_into_the_children(spark, tmp_path, data_dir):
     camvid = data_dir / "images/camvid"
     names = sorted(path.name for path in (camvid / "images").iterdir())
     box = '"[{""x0"":0,""y0"":0,""x1"":240,""y1"":180,""label"":""sky""}]"'
@@ -383,18 +383,38 @@ def test_masks_and_boxes_take_the_declared_form_with_their_images(spark, tmp_pat
         "mask_path": str(camvid / "masks"),
         "manifest": "labels.csv",
     }
-    image = {"height": 90, "width": 120, "channels": 3, "resize": "stretch", "masks": True, "boxes": True}
-    config = recipe(tmp_path, [source], image=image)
+    ignored = 11  # CamVid's class of what has none
+    image = {"height": 90, "width": 130, "channels": 3, "resize": "fit", "masks": True, "boxes": True}
+    config = recipe(
+        tmp_path,
+        [source],
+        image=image | {"mask_fill": ignored},
+        augment={"copies": 1, "steps": [{"image.rotate": {"degrees": [30, 30]}}]},
+    )
     done = run(spark, config, "ingest", "clean")
     assert done.counts["kept"] == len(names) == 20
     for row in table(config, "clean"):
         mask = cv2.imdecode(np.frombuffer(row["mask"], np.uint8), cv2.IMREAD_UNCHANGED)
         whole = cv2.imread(str(camvid / "masks" / Path(row["row_source"]).name.partition("#")[0]), cv2.IMREAD_UNCHANGED)
-        assert mask.shape == (90, 120)
-        assert set(np.unique(mask)) <= set(np.unique(whole)), "classes stay whole"
-        assert (mask == whole[2::4, 2::4]).mean() > 0.9
+        assert mask.shape == (90, 130)
+        assert (mask[:, :5] == ignored).all() and (mask[:, 125:] == ignored).all(), "bars are of the class to ignore"
+        assert set(np.unique(mask[:, 5:125])) <= set(np.unique(whole)), "classes stay whole"
+        assert (mask[:, 5:125] == whole[2::4, 2::4]).mean() > 0.9
         (found,) = row["boxes"]
-        assert (found["x1"], found["y1"], found["label"]) == (60.0, 45.0, "sky")
+        assert (found["x0"], found["x1"], found["y1"], found["label"]) == (5.0, 65.0, 45.0, "sky")
+    done = run(spark, config, "augment")
+    children = pq.read_table(f"{done.folder}/rows").to_pylist()
+    assert len(children) == done.counts["staged"] > 10
+    for row in children:
+        picture_, mask = (
+            cv2.imdecode(np.frombuffer(row[name], np.uint8), cv2.IMREAD_UNCHANGED) for name in ("image", "mask")
+        )
+        corner = np.zeros((90, 130), bool)
+        corner[:10, -3:] = corner[-10:, :3] = True  # what a turn by 30 degrees uncovers
+        assert (picture_[corner] == 0).all() and (mask[corner] == ignored).all()
+        uncovered = (picture_ == 0).all(axis=2)
+        assert (mask[uncovered] == ignored).mean() > 0.9, "the mask went where its picture went"
+        assert all(box["label"] == "sky" and box["x1"] <= 130 and box["y1"] <= 90 for box in row["boxes"])
 
 
 def test_digits_are_split_exactly_as_their_recipe_says(spark, config_for):

@@ -77,7 +77,12 @@ def test_flags_are_few() -> None:
         ("run", "digist"),
         ("run", "no-such-file.yaml"),
         ("run", "digits", "--set", "augment.copie=3"),
+        ("run", "digits", "--root", "/proc/nowhere"),
         ("list", "stepps"),
+        ("list", "steps", "no-such-step"),
+        ("new", "pets", "--from", "nowhere"),
+        ("new", "My Pets", "--from", "."),
+        ("label", "digits"),
         ("clean", "digits", "--set", "seed=-1"),
     ],
 )
@@ -86,6 +91,14 @@ def test_mistakes_are_answered_in_a_sentence(arguments: tuple[str, ...], tmp_pat
     answer = seedbed(*arguments, cwd=tmp_path)
     assert answer.returncode == MISTAKE
     assert "Traceback" not in answer.stderr and 0 < len(answer.stderr.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stage_out_of_order_names_the_one_before_it(tmp_path: Path) -> None:
+    """It ends with 1 and the command to run first; no log was needed for that."""
+    answer = seedbed("clean", "digits", "--root", str(tmp_path))
+    assert answer.returncode == FAILED
+    assert "run `seedbed ingest digits` first" in answer.stderr and "log" not in answer.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -74,8 +74,13 @@ def test_a_manifest(tmp_path: Path) -> None:
     assert (source.reader, source.file_column, source.label_column) == ("image_manifest", "picture", "kind")
     asked = written(look_at(tmp_path / "shots", "who"), tmp_path).recipe
     assert asked.sources[0].label_column == "who" and len(asked.labels) == 5
+    named = written(look_at(tmp_path / "shots" / "list.csv"), tmp_path).recipe
+    assert named.sources[0] == source, "the manifest itself stands for its folder"
     with pytest.raises(RecipeError, match="has no column 'age'"):
         look_at(tmp_path / "shots", "age")
+    (tmp_path / "shots" / "list.csv").write_text("picture,kind\n000.png,a\n001.png,a\n")
+    with pytest.raises(RecipeError, match=r"has kind, and none of two labels or more; --label names"):
+        look_at(tmp_path / "shots")
 
 
 def test_an_npz(tmp_path: Path) -> None:
@@ -96,6 +101,9 @@ def test_an_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "uneven.npz", images=pixels, labels=labels[:50])
     with pytest.raises(RecipeError, match="60 rows and labels 50"):
         look_at(tmp_path / "uneven.npz")
+    (tmp_path / "web.npz").write_text("<html>404</html>")
+    with pytest.raises(RecipeError, match="is no NPZ archive"):
+        look_at(tmp_path / "web.npz")
 
 
 def test_sizes_that_differ_are_resized(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from conf import Config, runs
 from jobs import report
-from jobs.report_facts import facts, stage_row, verdict
+from jobs.report_facts import facts, nearness, stage_row, verdict
 from jobs.show import publish_report
 from tests.jobs.grown import evaluated, grow
 
@@ -84,7 +84,7 @@ def test_the_worth_is_told_by_every_judge(config_for: Callable[..., Config]) -> 
     cnn = {"judge": "cnn", "worth": 1410, "interval": [900, 2000], "extrapolated": True, "text": "like 1,410"}
     grow(config, headlines={"svc": svc, "cnn": cnn})
     text = " ".join(Page(page(config)).text.split())
-    assert "worth: svc 230 (180 to 310); cnn 1,410 (900 to 2,000, extrapolated)." in text
+    assert "worth: cnn 1,410 (900 to 2,000, extrapolated); svc 230 (180 to 310)." in text
 
 
 def test_it_is_one_small_file(config: Config) -> None:
@@ -287,3 +287,48 @@ def test_pictures_are_the_rows() -> None:
     uri = picture([cv2.imencode(".png", row)[1].tobytes() for row in rows])
     strip = cv2.imdecode(np.frombuffer(base64.b64decode(uri.partition(",")[2]), np.uint8), cv2.IMREAD_UNCHANGED)
     assert strip[..., 0][:, :8].tolist() == rows[0].tolist() and strip[..., 0][:, -8:].tolist() == rows[1].tolist()
+
+
+def test_samples_stand_apart() -> None:
+    """A grid of samples gets lines between its tiles, and every tile stays as it was."""
+    import base64
+
+    import cv2
+
+    from jobs.report_figures import sheet
+
+    grid = np.kron(np.array([[10, 60], [120, 250]], np.uint8), np.ones((8, 8), np.uint8))
+    uri = sheet(cv2.imencode(".png", grid)[1].tobytes(), (8, 8))
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(uri.partition(",")[2]), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown.shape == (17, 17)
+    assert (shown[:8, :8] == 10).all() and (shown[9:, 9:] == 250).all()
+    assert len(np.unique(shown[8])) == len(np.unique(shown[:, 8])) == 1
+
+
+def test_curves_that_say_how_a_training_went_come_first() -> None:
+    """Quality, variety and the losses in one chart; real and fake scores in one chart; the rest after them."""
+    from jobs.report_pictures import _in_order, curves
+
+    entry = {"critic.loss": 1.0, "generator.loss": 2.0, "critic.fake_score": 0.1, "critic.real_score": 0.2}
+    drawn = curves([{"step": 5, "critic.recognition": 3.0, **entry, "quality": 0.5, "variety": 1.0}])
+    assert _in_order(drawn) == ["quality", "variety", "loss", "recognition", "score"]
+    assert drawn["loss"] == {"critic": [(5.0, 1.0)], "generator": [(5.0, 2.0)]}
+    assert drawn["score"] == {"critic.fake": [(5.0, 0.1)], "critic.real": [(5.0, 0.2)]}
+
+
+@pytest.mark.parametrize(
+    ("to_train", "to_others", "copies", "said"),
+    [
+        (36.0, 54.0, 0, "33 % nearer to a row that it learned from"),
+        (50.0, 50.0, 0, "no nearer"),
+        (60.0, 50.0, 3, "3 copies of train rows were found"),
+    ],
+)
+def test_nearness_to_train_rows_is_told_as_it_is(to_train: float, to_others: float, copies: int, said: str) -> None:
+    """A generator that keeps close to its train rows is called so, by how much, with its copies."""
+    found = {
+        "copies": copies,
+        "nearest_train_same_number": {"0.5": to_train},
+        "nearest_held_out": {"0.5": to_others},
+    }
+    assert said in nearness(found)

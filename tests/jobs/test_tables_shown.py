@@ -93,6 +93,13 @@ def test_export_of_one_split_has_no_other(config: Config, tmp_path: Path) -> Non
     assert labels == set(config.recipe.labels)
 
 
+def test_export_of_a_split_that_is_none_is_a_mistake(config: Config, tmp_path: Path) -> None:
+    """A misspelt split is told, and nothing is written."""
+    with pytest.raises(RecipeError, match="--split trian: a dataset has train, val, test"):
+        export(config, "folder", tmp_path / "out", ["trian"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_export_csv_tells_each_row(config: Config, tmp_path: Path) -> None:
     """The CSV's files are there, with their label and split."""
     export(config, "csv", tmp_path / "out", [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import time
 import zlib
@@ -18,6 +19,7 @@ from PIL import Image
 from udfs.image import codec, decode, decode_masks, encode, encode_masks
 from udfs.image.boxes import BoxSet
 from udfs.image.fitting import fit_boxes, fit_image
+from udfs.image.libjpeg import damage_heard
 
 HEIGHT, WIDTH = 24, 32
 
@@ -78,6 +80,15 @@ TRAP = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000180000354b080200000080902a590000001149449beab22311fe05a360140c73000003e7"
     "00014cc7912429b3f4000049454e44ae426082"
 )
+
+
+def damaged_jpeg(whole: bytes, zeros: bool = False) -> bytes:
+    """The JPEG with the middle third of its data gone, or zero; its end is there."""
+    start = whole.index(b"\xff\xda") + 14
+    third = (len(whole) - start) // 3
+    return whole[: start + third] + bytes(third * zeros) + whole[start + 2 * third :]
+
+
 PNG, JPEG = saved(picture(), "PNG"), saved(picture(), "JPEG", quality=95)
 BAD: dict[str, tuple[bytes | None, str]] = {
     "null": (None, "image_missing"),
@@ -90,6 +101,8 @@ BAD: dict[str, tuple[bytes | None, str]] = {
     "a JPEG cut in the middle": (JPEG[: len(JPEG) // 2], "image_truncated"),
     "a JPEG without its end mark": (JPEG[:-2], "image_truncated"),
     "a JPEG cut before its pixels": (JPEG[: JPEG.index(b"\xff\xda")], "image_truncated"),
+    "a JPEG with a piece of its data gone": (damaged_jpeg(JPEG), "image_damaged"),
+    "a JPEG with zeros for a piece of its data": (damaged_jpeg(JPEG, zeros=True), "image_damaged"),
     "a JPEG of three bytes": (JPEG[:3], "image_unreadable"),
     "a GIF cut in the middle": (saved(picture("P"), "GIF")[:-200], "image_truncated"),
     "a WebP cut in the middle": (saved(picture(), "WEBP")[:-40], "image_unreadable"),
@@ -120,12 +133,31 @@ def test_a_bad_file_has_its_exact_reason(name: str) -> None:
     assert len(images) == 2 and (images[1] == np.asarray(picture())).all()
 
 
+def test_what_others_write_to_stderr_while_jpegs_are_decoded_arrives_there(capfd: pytest.CaptureFixture[str]) -> None:
+    """libjpeg's own chatter does not; and it is the damaged file that is refused, not the one after it."""
+    with damage_heard() as damaged:
+        os.write(2, b"somebody else\n")
+        assert not damaged()
+    hurt = damaged_jpeg(JPEG)
+    reasons = decode([hurt, JPEG, hurt[:-2], JPEG], HEIGHT, WIDTH, 3)[1]
+    assert reasons == ["image_damaged", None, "image_truncated", None]
+    assert capfd.readouterr().err == "somebody else\n"
+
+
+def test_padding_before_the_end_mark_is_no_damage() -> None:
+    """A byte that a camera left there: decoded as the file without it."""
+    padded = JPEG[:-2] + b"\0" + JPEG[-2:]
+    images, reasons = decode([padded, JPEG], HEIGHT, WIDTH, 3)
+    assert reasons == [None, None]
+    assert (images[0] == images[1]).all()
+
+
 @pytest.mark.timeout(60)
 def test_no_mutation_of_a_file_raises_or_hangs() -> None:
     """Bytes changed, cut, put in or left out: an image of the declared form or a known reason, within a second each."""
     random = np.random.default_rng(0)
     files = [blob for blob, _, _ in ODD.values()] + [PNG, JPEG]
-    codes = {None, "image_truncated", "image_unreadable", "image_too_large", "wrong_size"}
+    codes = {None, "image_truncated", "image_damaged", "image_unreadable", "image_too_large", "wrong_size"}
     for _ in range(1500):
         blob = bytearray(files[random.integers(len(files))])
         for _ in range(random.integers(1, 6)):

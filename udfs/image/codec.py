@@ -2,7 +2,7 @@
 
 `decode` never raises: a file that cannot be had in the declared form gets a reason. Plain PNG and JPEG go through
 OpenCV; everything odd (palette, alpha, 16 bits, CMYK, animation, other formats) through Pillow, which knows it.
-Declared sizes are checked before decoding.
+Declared sizes are checked before decoding. A JPEG that is decoded from damaged data is refused: libjpeg tells.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import cv2
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from udfs.image.fitting import Resize, fit_image
-from udfs.image.headers import read_header
+from udfs.image.headers import is_jpeg, read_header
+from udfs.image.libjpeg import damage_heard
 from udfs.image.opencv import steady_opencv
 from udfs.image.values import Images, Masks, Reasons
 
@@ -42,8 +44,8 @@ def decode(
     """Decode files into the declared form.
 
     Gives the images of the good ones, in order, as one stack (a list where no size is declared), and a reason or null
-    for each blob: `image_missing`, `image_truncated`, `image_unreadable`, `image_too_large`, `wrong_size`. Never
-    raises.
+    for each blob: `image_missing`, `image_truncated`, `image_damaged`, `image_unreadable`, `image_too_large`,
+    `wrong_size`. Never raises.
     """
     steady_opencv()
     form = (height, width) if height and width else None
@@ -67,15 +69,24 @@ def _each(
     """Read each blob, or say why not."""
     good: list[NDArray[np.uint8]] = []
     reasons: Reasons = []
-    for blob in blobs:
-        try:
-            if blob is None:
-                raise Refused("image_missing")
-            good.append(read(blob))
-            reasons.append(None)
-        except Refused as refused:
-            reasons.append(str(refused))
+    with damage_heard() if any(blob and is_jpeg(blob) for blob in blobs) else nullcontext(_undamaged) as damaged:
+        for blob in blobs:
+            try:
+                if blob is None:
+                    raise Refused("image_missing")
+                image = read(blob)
+                if damaged():
+                    raise Refused("image_damaged")
+                good.append(image)
+                reasons.append(None)
+            except Refused as refused:
+                damaged()  # what was said of this one is not said of the next
+                reasons.append(str(refused))
     return good, reasons
+
+
+def _undamaged() -> bool:
+    return False
 
 
 def _stack(images: list[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -44,11 +44,16 @@ class Header:
     simple: bool
 
 
+def is_jpeg(blob: bytes) -> bool:
+    """Whether a file begins as a JPEG does."""
+    return blob.startswith(_JPEG)
+
+
 def read_header(blob: bytes) -> Header | None:
     """The header of a PNG or JPEG; null for other formats, and for files too broken to tell."""
     if blob.startswith(_PNG):
         return _png(blob)
-    if blob.startswith(_JPEG):
+    if is_jpeg(blob):
         return _jpeg(blob)
     return None
 
