@@ -124,14 +124,14 @@ def test_histograms_hold_all_rows_and_what_is_missing_beside_them() -> None:
 
 
 def lopsided(config: Config, count: int, seed: int) -> Rows:
-    return rows_of(config, staged.drawn(count, seed, positives=-4.5))
+    return rows_of(config, staged.drawn(count, seed, positives=-3.4))
 
 
 def test_each_remedy_of_a_rare_class_is_told_with_its_interval(tmp_path: Path) -> None:
     """Many true rare rows help, and are said to; weights or thresholds win only where their interval says so."""
     config = staged.config_at(tmp_path)
     train, val, test = (lopsided(config, count, seed) for count, seed in ((600, 1), (1500, 2), (1500, 3)))
-    assert 0.03 < (train.labels == 1).mean() < 0.12
+    assert 0.03 < (train.labels == 1).mean() < 0.15
     more = lopsided(config, 8000, 4)
     trial = Trial(train, more, 1, staged.form(config), Effort())
     told = compare_remedies(trial, val, test, 0)
