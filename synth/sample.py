@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,9 @@ from synth.plan import Shard, rows_per_label, shards
 from synth.sampler import Sampler, row_id_of
 from udfs import records
 
-MAX_RESTARTS = 4  # of an actor, and tries of a shard: more is not bad luck
+MAX_RESTARTS = 4  # of an actor: more is not bad luck
 QUEUE = 2  # shards that an actor has before it: the next is there when one is done
+HELP_AFTER_S = 20.0  # without any answer
 START_S = 120  # that an actor may take to import torch and load the checkpoint, on a busy machine
 REPEATED = ["row_origin", "row_split", "row_label_source", "label"]  # columns of few values
 
@@ -72,28 +73,31 @@ def _result(plan: dict[str, int], staged: list[Staged]) -> StageResult:
 def _staged(
     wanted: list[Shard], checkpoint: str, folder: str, config: Config, generator: Generate, bar: Bar
 ) -> list[Staged]:
-    """Have actors make all shards; each always has one in work and one waiting."""
-    actors = _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator.temperature)
-    waiting, found = deque(wanted), []
-    running: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
-    patience, timeout_s = 1, max(START_S, config.runtime.sample.timeout_s)
-    for actor in actors * QUEUE:
-        _give(actor, waiting, running, folder)
-    while running:
-        ready, _ = ray.wait(list(running), timeout=timeout_s)
-        if not ready:
-            if patience == 0:
-                raise StageError(_stuck([shard for _, shard in running.values()], timeout_s))
-            _wake([actor for actor, _ in running.values()])
-            patience, timeout_s = patience - 1, max(START_S, timeout_s)
+    """Have actors make all shards."""
+    desk = Desk(
+        _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator.temperature),
+        wanted,
+        folder,
+    )
+    found: list[Staged] = []
+    patience, silent_s, timeout_s = 1, 0.0, float(max(START_S, config.runtime.sample.timeout_s))
+    while desk.left:
+        tick_s = min(HELP_AFTER_S, timeout_s)
+        made = desk.answer(tick_s)
+        if made is not None:
+            found.append(made)
+            bar.advance(made.rows)
+            silent_s, timeout_s = 0.0, float(config.runtime.sample.timeout_s)
             continue
-        timeout_s = config.runtime.sample.timeout_s
-        actor, shard = running.pop(ready[0])
-        found.append(_answer(ready[0], shard))
-        bar.advance(found[-1].rows)
-        _give(actor, waiting, running, folder)
-    for actor in actors:
-        ray.kill(actor)
+        silent_s += tick_s
+        desk.help()
+        if silent_s < timeout_s:
+            continue
+        if patience == 0:
+            raise StageError(_stuck(list(desk.left.values()), timeout_s))
+        desk.wake()
+        patience, silent_s, timeout_s = patience - 1, 0.0, max(START_S, timeout_s)
+    desk.close()
     return found
 
 
@@ -104,14 +108,65 @@ def _actors(number: int, config: Config, checkpoint: str, temperature: float) ->
         raise RecipeError("train.device is gpu, and Ray has no GPU: say cpu in the runtime file, or give Ray one.")
     share = {kind: min(1.0, there.get(kind, 0.0) / max(number, 1)) for kind in ("CPU", "GPU")}
     options = {"num_cpus": share["CPU"], "num_gpus": share["GPU"] if on_gpu else 0}
-    kind = ray.remote(Maker).options(max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS, **options)
+    kind = ray.remote(Maker).options(max_restarts=MAX_RESTARTS, max_task_retries=-1, **options)
     return [kind.remote(checkpoint, temperature, "cuda" if on_gpu else "cpu") for _ in range(number)]
 
 
-def _give(actor: Any, waiting: deque[Shard], running: dict[Any, tuple[Any, Shard]], folder: str) -> None:
-    if waiting:
-        shard = waiting.popleft()
-        running[actor.make.remote(shard, folder)] = (actor, shard)
+class Desk:
+    """Who makes which shard.
+
+    Each actor has one in work and one waiting. Where no answer comes, actors that have nothing to do make what the
+    others owe, which may be lost with their machine; bytes are the same, and the first answer counts.
+    """
+
+    def __init__(self, actors: list[Any], wanted: list[Shard], folder: str) -> None:
+        """Give the first shards out."""
+        self.left = {shard.name: shard for shard in wanted}  # without an answer yet
+        self._actors, self._waiting, self._folder = actors, deque(wanted), folder
+        self._running: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
+        for actor in actors * QUEUE:
+            self._give(actor)
+
+    def answer(self, timeout_s: float) -> Staged | None:
+        """The next shard's answer; None where none comes in time. Raises StageError naming the shard."""
+        ready, _ = ray.wait(list(self._running), timeout=timeout_s)
+        if not ready:
+            return None
+        actor, shard = self._running.pop(ready[0])
+        if self.left.pop(shard.name, None) is None:  # somebody else has made it
+            return self.answer(timeout_s)
+        made = _answer(ready[0], shard)
+        self._give(actor)
+        return made
+
+    def help(self) -> None:
+        """Have actors that have nothing to do make what has no answer and is asked of one actor alone."""
+        asked = Counter(shard.name for _, shard in self._running.values())
+        for actor in self._idle():
+            for shard in [shard for name, shard in self.left.items() if asked[name] == 1]:
+                self._ask(actor, shard)
+                asked[shard.name] += 1
+
+    def wake(self) -> None:
+        """Restart actors that gave no answer in time; their shards are tried again."""
+        for actor in {actor._actor_id: actor for actor, _ in self._running.values()}.values():
+            ray.kill(actor, no_restart=False)
+
+    def close(self) -> None:
+        """End all actors."""
+        for actor in self._actors:
+            ray.kill(actor)
+
+    def _give(self, actor: Any) -> None:
+        if self._waiting:
+            self._ask(actor, self._waiting.popleft())
+
+    def _ask(self, actor: Any, shard: Shard) -> None:
+        self._running[actor.make.remote(shard, self._folder)] = (actor, shard)
+
+    def _idle(self) -> list[Any]:
+        busy = {actor._actor_id for actor, _ in self._running.values()}
+        return [actor for actor in self._actors if actor._actor_id not in busy]
 
 
 def _answer(ready: Any, shard: Shard) -> Staged:
@@ -127,16 +182,11 @@ def _answer(ready: Any, shard: Shard) -> Staged:
         ) from error
 
 
-def _wake(actors: list[Any]) -> None:
-    """Restart actors that gave no answer in time; their shards are tried again."""
-    for actor in {actor._actor_id: actor for actor in actors}.values():
-        ray.kill(actor, no_restart=False)
-
-
-def _stuck(left: list[Shard], timeout_s: int) -> str:
+def _stuck(left: list[Shard], timeout_s: float) -> str:
     names = ", ".join(shard.name for shard in left[:4])
     return (
-        f"sample: no shard for {timeout_s} s; waiting for {names}. Raise sample.timeout_s, or lower sample.shard_rows."
+        f"sample: no shard for {timeout_s:.0f} s; waiting for {names}."
+        " Raise sample.timeout_s, or lower sample.shard_rows."
     )
 
 
