@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from conf.errors import StageError
 from jobs import session
 from jobs.spark import log_path
 from jobs.spark import session as spark_session
+from tests import listening
 
 
 def java(folder: Path, version: str) -> Path:
@@ -64,6 +66,14 @@ def test_a_session_that_is_there_is_used_and_not_stopped(spark: Any, config_for:
         assert spark.conf.get(name) == value
 
 
+def test_spark_listens_on_loopback_alone(spark: Any) -> None:
+    """Neither the JVM nor its workers can be reached from outside."""
+    assert spark.range(3).count() == 3
+    heard = listening.addresses()
+    assert "java" in heard
+    assert not {name for name, places in heard.items() if not all(map(listening.is_loopback, places))}
+
+
 def test_delta_works_in_workers_and_driver_without_a_word_on_the_terminal(tmp_path: Path) -> None:
     """A session of our own, in a process of its own: stdout and stderr stay ours, the log gets the rest."""
     code = (
@@ -77,6 +87,32 @@ def test_delta_works_in_workers_and_driver_without_a_word_on_the_terminal(tmp_pa
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "5\nTrue\n", "")
     assert {path.name for path in tmp_path.iterdir()} == {"t", "digits"}
+
+
+def test_first_starts_take_turns_at_fetching_jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes second waits until the jars are there, and then holds up nobody."""
+    monkeypatch.setattr(session, "IVY", tmp_path / "ivy")
+    fetching, told = threading.Event(), []
+
+    def second() -> None:
+        fetching.wait(30)
+        with session._jars_alone():
+            told.append(session._jar_confs(local=True))
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with session._jars_alone():
+        assert session._jar_confs(local=True) == {"spark.jars.packages": session.DELTA_PACKAGE}
+        fetching.set()
+        thread.join(0.5)
+        assert not told
+        (tmp_path / "ivy" / "jars").mkdir()
+        for name in session.DELTA_JARS:
+            (tmp_path / "ivy" / "jars" / name).touch()
+    thread.join(30)
+    assert "spark.driver.extraClassPath" in told[0]
+    with session._jars_alone(), session._jars_alone():  # neither holds it
+        pass
 
 
 def test_the_log_lies_beside_the_tables_or_in_the_temporary_folder(config_for: Callable[..., Config]) -> None:

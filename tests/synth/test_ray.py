@@ -17,6 +17,7 @@ import ray
 from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from synth import checkpoint, sample, train
+from tests import listening
 
 
 def on(config: Config, **parts: dict[str, Any]) -> Config:
@@ -150,3 +151,6 @@ def test_ray_listens_on_loopback_alone_and_asks_for_a_token(ray_session: Any) ->
     assert ray_session.address.startswith("127.0.0.1:")
     assert all(node["NodeManagerAddress"] == "127.0.0.1" for node in ray.nodes())
     assert os.environ["RAY_AUTH_TOKEN"] and os.environ["RAY_AUTH_MODE"] == "token"
+    heard = listening.addresses()
+    assert {"raylet", "gcs_server"} <= heard.keys()
+    assert not {name for name, places in heard.items() if not all(map(listening.is_loopback, places))}
