@@ -62,6 +62,15 @@ def test_borderlines_of_few_rows() -> None:
     assert not on[11] and (partners[11] == -1).all()
 
 
+def test_rows_amid_another_label_are_noise() -> None:
+    """Where all the nearest are of another label, a row is on no borderline, though its label has other rows."""
+    laid, labels = np.arange(0.0, 310.0, 10.0)[:, None], np.zeros(31, np.int64)
+    labels[[5, 25]] = 1
+    assert not space.borderline(laid, labels)[0].any()
+    labels[[6, 7, 8, 9]] = 1
+    assert space.borderline(laid, labels)[0][[5, 9]].all()
+
+
 def test_the_space_has_the_distances_that_it_promises() -> None:
     """Least to greatest is as far as category to category, but for rounding; the label does not count; bytes hold the
     coarse places.

@@ -48,6 +48,22 @@ def test_statistics_are_the_same_under_any_partitioning(table: pa.Table, data: s
         assert Statistics.of(whole) == Statistics.of(parts) == Statistics.of(folded)
 
 
+def test_values_that_are_kept_are_counted_to_the_end() -> None:
+    """Of more values than are kept, those of lowest hash have all of their cells, whichever batch they came in; one
+    zero is the other.
+    """
+    values = [0.5, 1.5, 2.5, 3.5, -0.0, 0.25, 0.0]
+    table, form = one_column("number", values * 3)
+    with mock.patch.object(tallies, "KEPT", 3):
+        whole, folded = measure(table, form), None
+        for at in range(table.num_rows):
+            folded = measure(table.slice(at, 1), form, folded)
+    assert folded is not None and to_bytes(folded) == to_bytes(whole)
+    assert set(whole["it"].distinct.counts.tolist()) <= {3, 6}
+    every = measure(table, form)["it"].distinct
+    assert every.distinct == 6 and sorted(every.counts.tolist()) == [3, 3, 3, 3, 3, 6]
+
+
 @settings(max_examples=40, deadline=None)
 @given(tables())
 def test_statistics_survive_json(table: pa.Table) -> None:
