@@ -22,7 +22,7 @@ from udfs.table.statistics import Statistics
 
 LEAST_ROWS = 10
 MOST_ROWS = 3000  # on either side of what is compared pair by pair
-MOST_ASKED = 10_000  # rows whose nearest neighbours are looked for
+MOST_ASKED = 5000  # rows whose nearest neighbours are looked for
 MOST_COLUMNS = 40  # that are looked at pair by pair
 SHARES = (0.05, 0.5, 0.95)
 
