@@ -15,7 +15,7 @@ from tests.udfs.table.test_steps import FORM, plain_table
 from udfs import names, records
 from udfs.names import StepError
 from udfs.table.compiled import CompiledTable, compile_table_steps
-from udfs.table.form import Column, TableForm
+from udfs.table.form import OTHER, Column, TableForm
 
 MAKER = records.maker("test")
 TABLE = plain_table(120)
@@ -66,10 +66,13 @@ def test_types_and_untouched_cells_stay() -> None:
     big = [2**60 + 1 + row for row in range(TABLE.num_rows)]
     table = TABLE.append_column("big", pa.array(big)).append_column("key", TABLE.column("row_id"))
     form, statistics = measured(table, form, 3)
-    steps: list[Any] = [("table.gaussian_jitter", {"columns": ["rate"]}), ("table.category_swap", {"p": 0.0})]
+    steps: list[Any] = [("table.gaussian_jitter", {"columns": ["rate"]}), ("table.category_swap", {"columns": ["job"]})]
     made = compile_table_steps(steps, form=form, statistics=statistics)(table.combine_chunks().to_batches()[0])
-    assert "rare" in made.column("job").to_pylist() and made.schema == table.schema
-    assert made.drop_columns(["rate"]).equals(table.drop_columns(["rate"]).combine_chunks().to_batches()[0])
+    jobs = made.column("job").to_pylist()
+    assert "rare" in jobs and OTHER not in jobs and jobs != table.column("job").to_pylist()
+    assert made.schema == table.schema
+    rest = ["rate", "job"]
+    assert made.drop_columns(rest).equals(table.drop_columns(rest).combine_chunks().to_batches()[0])
     assert made.column("rate") != table.column("rate").combine_chunks()
 
 
