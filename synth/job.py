@@ -12,9 +12,8 @@ from conf import Config
 from conf.errors import RecipeError
 from conf.schema import Generate
 from synth.fit import Settings
-from synth.sampler import Form, laid_over
-
-LOSSES = ("hinge", "non_saturating")  # what a collapsed adversarial training tries next
+from synth.sampler import laid_over
+from synth.ways import way_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +25,11 @@ class Job:
     folder: str
     config: Config
     settings: Settings
-    forms: list[Form]  # one for each attempt
+    forms: list[Any]  # one for each attempt, as the modality has them
+    statistics: str = ""  # the folder of what normalize measured, where the modality reads it
 
 
-def job_of(config: Config, generator: Generate, rows_folder: str, folder: str) -> Job:
+def job_of(config: Config, generator: Generate, rows_folder: str, folder: str, statistics: str = "") -> Job:
     """The job of a generator. Raises RecipeError for a preset or option that its model does not have."""
     options = options_of(generator)
     fields, runtime = dataclasses.asdict(options), config.runtime.train
@@ -44,8 +44,9 @@ def job_of(config: Config, generator: Generate, rows_folder: str, folder: str) -
         threads=runtime.threads,
         device="cuda" if runtime.device == "gpu" else "cpu",
     )
-    forms = [_form(config, generator, options, attempt) for attempt in range(settings.restarts + 1)]
-    return Job(generator.name, rows_folder, folder, config, settings, forms)
+    form_of = way_of(config.recipe, "training").form_of
+    forms = [form_of(config, generator, options, attempt) for attempt in range(settings.restarts + 1)]
+    return Job(generator.name, rows_folder, folder, config, settings, forms, statistics)
 
 
 def options_of(generator: Generate) -> Any:
@@ -96,15 +97,3 @@ def _told(hint: Any) -> str:
 def _near(word: str, known: Any) -> str:
     near = difflib.get_close_matches(word, list(known), 1)
     return f" The nearest is {near[0]}." if near else f" It has {', '.join(sorted(known))}."
-
-
-def _form(config: Config, generator: Generate, options: Any, attempt: int) -> Form:
-    """How the model of an attempt is built: after a collapse with the next loss, where it has a choice of them."""
-    fields, shape = dataclasses.asdict(options), config.recipe.image
-    if attempt and "loss" in fields:
-        others = [loss for loss in LOSSES if loss != fields["loss"]]
-        fields["loss"] = others[(attempt - 1) % len(others)]
-    labels = list(config.recipe.labels)
-    return Form(
-        generator.model, fields, shape.channels, shape.height, shape.width, labels, shape.encoding, shape.jpeg_quality
-    )

@@ -74,12 +74,12 @@ def _in_shares(total: int, train: Mapping[str, int]) -> dict[str, int]:
     return plan
 
 
-def shards(plan: Mapping[str, int], shard_rows: int) -> list[Shard]:
+def shards(plan: Mapping[str, int], shard_rows: int, block: int = SAMPLE_BLOCK) -> list[Shard]:
     """The plan's rows in files of about `shard_rows`, each of whole blocks, so that no block is computed twice."""
     found: list[Shard] = []
     pieces: list[Piece] = []
     size = 0
-    for piece in _blocks(plan):
+    for piece in _blocks(plan, block):
         pieces = _joined(pieces, piece)
         size += piece.stop - piece.start
         if size >= shard_rows:
@@ -88,10 +88,10 @@ def shards(plan: Mapping[str, int], shard_rows: int) -> list[Shard]:
     return [*found, Shard(len(found), tuple(pieces))] if pieces else found
 
 
-def _blocks(plan: Mapping[str, int]) -> Iterator[Piece]:
+def _blocks(plan: Mapping[str, int], block: int) -> Iterator[Piece]:
     for label, count in plan.items():
-        for start in range(0, count, SAMPLE_BLOCK):
-            yield Piece(label, start, min(start + SAMPLE_BLOCK, count))
+        for start in range(0, count, block):
+            yield Piece(label, start, min(start + block, count))
 
 
 def _joined(pieces: list[Piece], piece: Piece) -> list[Piece]:

@@ -7,12 +7,15 @@ restarted command keeps the shards that are whole, and the number of actors chan
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import ray
@@ -23,16 +26,14 @@ from conf.progress import Bar, progress
 from conf.runs import StageResult
 from conf.schema import Generate
 from synth.cluster import Cluster
-from synth.encode import counts, read_rows, to_codes
-from synth.plan import Shard, rows_per_label, shards
-from synth.sampler import Sampler, row_id_of
+from synth.plan import Shard, shards
+from synth.ways import way_of
 from udfs import records
 
 MAX_RESTARTS = 4  # of an actor: more is not bad luck
 QUEUE = 2  # shards that an actor has before it: the next is there when one is done
 HELP_AFTER_S = 20.0  # without any answer
 START_S = 120  # that an actor may take to import torch and load the checkpoint, on a busy machine
-REPEATED = ["row_origin", "row_split", "row_label_source", "label"]  # columns of few values
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def run(cluster: Cluster, config: Config, part: str) -> StageResult:
     place = runs.locate(config, "sample", part)
     trained = place.inputs[f"train.{part}"]
     generator = next(each for each in config.recipe.generate if each.name == part)
-    rows = read_rows(f"{runs.real_in(place).folder}/rows/row_split=train", ["label"])
-    plan = rows_per_label(generator.rows, counts(to_codes(rows, config.recipe.labels), config.recipe.labels))
-    wanted = shards(plan, config.runtime.sample.shard_rows)
+    way = way_of(config.recipe, "sampling")
+    plan = way.planned(config, generator, f"{runs.real_in(place).folder}/rows/row_split=train")
+    wanted = shards(plan, way.shard_rows(config), way.BLOCK)
     folder = f"{place.folder}/rows"
     _clear(folder, keep=set() if runs.done_at(place.folder) else {shard.name for shard in wanted})
     with progress(f"sample {part}", sum(plan.values()), "rows") as bar:
@@ -61,10 +62,13 @@ def run(cluster: Cluster, config: Config, part: str) -> StageResult:
 
 
 def _result(plan: dict[str, int], staged: list[Staged]) -> StageResult:
-    """The counts, which must be those that were planned."""
-    per_label = {label: sum(each.per_label.get(label, 0) for each in staged) for label in plan}
+    """The counts, which must be those that were planned; rows planned under no label may have any."""
+    labels = dict.fromkeys(
+        [*(label for label in plan if label), *sorted({n for each in staged for n in each.per_label})]
+    )
+    per_label = {label: sum(each.per_label.get(label, 0) for each in staged) for label in labels}
     planned, made = sum(plan.values()), sum(each.rows for each in staged)
-    if per_label != plan:
+    if planned != made or any(label and per_label[label] != count for label, count in plan.items()):
         raise StageError(f"sample: {planned} rows were planned and {made} staged: {plan} against {per_label}.")
     digest = runs.digest(made, sum(each.hash_sum for each in staged))
     return StageResult({"planned": planned, "staged": made, "per_label": per_label}, {"rows": digest})
@@ -75,7 +79,7 @@ def _staged(
 ) -> list[Staged]:
     """Have actors make all shards."""
     desk = Desk(
-        _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator.temperature),
+        _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator),
         wanted,
         folder,
     )
@@ -101,7 +105,7 @@ def _staged(
     return found
 
 
-def _actors(number: int, config: Config, checkpoint: str, temperature: float) -> list[Any]:
+def _actors(number: int, config: Config, checkpoint: str, generator: Generate) -> list[Any]:
     """Actors that load the checkpoint themselves; each has a core, or its share of one where there are fewer."""
     there, on_gpu = ray.cluster_resources(), config.runtime.train.device == "gpu"
     if on_gpu and not there.get("GPU"):
@@ -109,7 +113,9 @@ def _actors(number: int, config: Config, checkpoint: str, temperature: float) ->
     share = {kind: min(1.0, there.get(kind, 0.0) / max(number, 1)) for kind in ("CPU", "GPU")}
     options = {"num_cpus": share["CPU"], "num_gpus": share["GPU"] if on_gpu else 0}
     kind = ray.remote(Maker).options(max_restarts=MAX_RESTARTS, max_task_retries=-1, **options)
-    return [kind.remote(checkpoint, temperature, "cuda" if on_gpu else "cpu") for _ in range(number)]
+    way, where = way_of(config.recipe, "sampling").__name__, generator.rows.where or ""
+    told = (way, checkpoint, generator.temperature, where, "cuda" if on_gpu else "cpu")
+    return [kind.remote(*told) for _ in range(number)]
 
 
 class Desk:
@@ -193,14 +199,14 @@ def _stuck(left: list[Shard], timeout_s: float) -> str:
 class Maker:
     """The actor: one sampler, shard after shard."""
 
-    def __init__(self, checkpoint: str, temperature: float, device: str) -> None:
-        self._told = checkpoint, temperature, device
+    def __init__(self, way: str, checkpoint: str, temperature: float, where: str, device: str) -> None:
+        self._way, self._told = importlib.import_module(way), (checkpoint, temperature, where, device)
 
     @functools.cached_property
-    def _sampler(self) -> Sampler:
+    def _sampler(self) -> Any:
         """Loaded with the first shard, so that a damaged checkpoint is that shard's error and no actor's death."""
-        checkpoint, temperature, device = self._told
-        return Sampler(checkpoint, temperature, device=device)
+        checkpoint, temperature, where, device = self._told
+        return self._way.Sampler(checkpoint, temperature, device=device, where=where)
 
     def make(self, shard: Shard, folder: str) -> Staged:
         """Make a shard, or keep it where it is whole."""
@@ -208,12 +214,8 @@ class Maker:
         if table is None:
             pieces = [self._sampler(piece.label, piece.start, piece.stop) for piece in shard.pieces]
             table = pa.concat_tables(pieces)
-            runs.write_bytes(folder, shard.name, as_parquet(table))
-        hashes = table.column("row_hash").to_pylist()
-        per_label: dict[str, int] = {}
-        for piece in shard.pieces:
-            per_label[piece.label] = per_label.get(piece.label, 0) + piece.stop - piece.start
-        return Staged(table.num_rows, sum(int(each, 16) for each in hashes) % runs.HASH_MODULUS, per_label)
+            runs.write_bytes(folder, shard.name, as_parquet(table, self._way.repeated(table)))
+        return Staged(table.num_rows, hash_sum(table), labels_in(table, self._sampler.label_column))
 
     def _kept(self, shard: Shard, folder: str) -> pa.Table | None:
         """A shard made before, if it holds the rows that it should, hashes included."""
@@ -225,17 +227,31 @@ class Maker:
                 table = pq.ParquetFile(file).read()
         except (pa.ArrowException, OSError):
             return None
-        maker = self._sampler.maker
-        ids = [row_id_of(maker, each.label, index) for each in shard.pieces for index in range(each.start, each.stop)]
-        if not table.schema.equals(records.image_schema()) or table.column("row_id").to_pylist() != ids:
+        sampler = self._sampler
+        ids = pa.concat_arrays([sampler.ids(each.label, each.start, each.stop) for each in shard.pieces])
+        if not table.schema.equals(sampler.schema) or not table.column("row_id").combine_chunks().equals(ids):
             return None
         return table if records.row_hashes(table).equals(table.column("row_hash").combine_chunks()) else None
 
 
-def as_parquet(table: pa.Table) -> bytes:
-    """A table as the bytes of a Parquet file: the same for the same rows."""
+def hash_sum(table: pa.Table) -> int:
+    """The sum of the rows' hashes, modulo `runs.HASH_MODULUS`."""
+    raw = bytes.fromhex("".join(table.column("row_hash").to_pylist()))
+    return int(np.frombuffer(raw, ">u8").astype(np.uint64).sum(dtype=np.uint64)) % runs.HASH_MODULUS
+
+
+def labels_in(table: pa.Table, column: str | None) -> dict[str, int]:
+    """Rows of each label; none where the modality has no labels."""
+    if column is None:
+        return {}
+    found = pc.value_counts(table.column(column).cast(pa.string())).to_pylist()
+    return {str(each["values"]): each["counts"] for each in found}
+
+
+def as_parquet(table: pa.Table, repeated: list[str]) -> bytes:
+    """A table as the bytes of a Parquet file: the same for the same rows. `repeated` columns become dictionaries."""
     sink = io.BytesIO()
-    pq.write_table(table.combine_chunks(), sink, compression="zstd", use_dictionary=REPEATED)
+    pq.write_table(table.combine_chunks(), sink, compression="zstd", use_dictionary=repeated)
     return sink.getvalue()
 
 

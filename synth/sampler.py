@@ -8,15 +8,18 @@ or attempt.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
-from conf.errors import StageError
+from conf.errors import RecipeError, StageError
 from synth import checkpoint
 from synth.encode import Images, from_tensor
 from synth.models import SAMPLE_BLOCK, Generator
@@ -57,9 +60,10 @@ def laid_over(config: Any, options: dict[str, Any]) -> Any:
     return dataclasses.replace(config, **{**options, **{k: laid_over(part, options[k]) for k, part in parts.items()}})
 
 
-def maker_of(checkpoint_id: str, temperature: float) -> str:
+def maker_of(checkpoint_id: str, temperature: float, where: str = "") -> str:
     """The maker of the rows of a checkpoint and plan: all that decides them but label and index."""
-    return records.maker("synthetic", checkpoint_id, {"where": {}, "temperature": float(temperature)}, REVISION)
+    told: dict[str, Any] = {"where": where or {}, "temperature": float(temperature)}
+    return records.maker("synthetic", checkpoint_id, told, REVISION)
 
 
 def row_id_of(maker: str, label: str, index: int) -> str:
@@ -68,15 +72,26 @@ def row_id_of(maker: str, label: str, index: int) -> str:
 
 
 class Sampler:
-    """Makes the rows of one checkpoint."""
+    """Makes the images of one checkpoint."""
 
-    def __init__(self, folder: str, temperature: float = 1.0, threads: int = 1, device: str = "cpu") -> None:
-        """Load and verify the checkpoint in `folder`. Raises CheckpointError where it is damaged."""
+    label_column = "label"
+
+    def __init__(
+        self, folder: str, temperature: float = 1.0, threads: int = 1, device: str = "cpu", where: str = ""
+    ) -> None:
+        """Load and verify the checkpoint in `folder`.
+
+        Raises CheckpointError where it is damaged, RecipeError for conditions: images have no columns to meet them.
+        """
+        if where:
+            raise RecipeError(f"rows.where is {where!r}, and images have no columns: it goes with tables.")
         loaded = checkpoint.load(folder)
         self.id, self.temperature, self.threads, self.device = loaded.id, temperature, threads, device
         self.form = Form(**loaded.card["decode"])
-        self.model: Generator = _with_weights(self.form, loaded).to(device)
+        build_again = functools.partial(build, self.form)
+        self.model: Generator = with_weights(build_again, loaded.tensors, loaded.folder).to(device)
         self.maker = maker_of(loaded.id, temperature)
+        self.schema = records.image_schema()
         self.codes = {label: code for code, label in enumerate(self.form.labels)}
 
     def __call__(self, label: str, start: int, stop: int) -> pa.Table:
@@ -89,6 +104,10 @@ class Sampler:
         columns = {**lineage, "label": [label] * len(blobs), "image": blobs}
         table = pa.table({name: pa.array(value, schema.field(name).type) for name, value in columns.items()})
         return records.with_hashes(records.conform(table, schema))
+
+    def ids(self, label: str, start: int, stop: int) -> pa.Array:
+        """The ids of a label's rows."""
+        return pa.array([row_id_of(self.maker, label, index) for index in range(start, stop)], pa.string())
 
     def images(self, label: str, start: int, stop: int) -> Images:
         """uint8[stop - start, H, W, C]: the rows' pixels alone."""
@@ -130,13 +149,11 @@ class Sampler:
         }
 
 
-def _with_weights(form: Form, loaded: checkpoint.Loaded) -> Any:
-    """The model with the checkpoint's weights. Raises CheckpointError where they do not belong together."""
+def with_weights(build_again: Callable[[], Any], tensors: dict[str, Tensor], folder: str) -> Any:
+    """The model with a checkpoint's weights. Raises CheckpointError where they do not belong together."""
     try:
-        model = build(form)
-        model.load_state_dict(loaded.tensors)
+        model = build_again()
+        model.load_state_dict(tensors)
     except (RuntimeError, TypeError, AttributeError, ModuleNotFoundError) as error:
-        raise checkpoint.CheckpointError(
-            f"{loaded.folder}: weights and card do not belong together: {error}."
-        ) from error
+        raise checkpoint.CheckpointError(f"{folder}: weights and card do not belong together: {error}.") from error
     return model.eval().requires_grad_(False)

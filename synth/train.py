@@ -39,7 +39,8 @@ def run(cluster: Cluster, config: Config, part: str) -> StageResult:
     generator = next(each for each in config.recipe.generate if each.name == part)
     if runs.done_at(place.folder):
         _clear(place.folder)  # forced: begin anew
-    job = job_of(config, generator, f"{runs.real_in(place).folder}/rows/row_split=train", place.folder)
+    measured = place.inputs["normalize"].folder if "normalize" in place.inputs else ""
+    job = job_of(config, generator, f"{runs.real_in(place).folder}/rows/row_split=train", place.folder, measured)
     outcome = _outcome(place.folder)
     if outcome is None:
         _train(job, config)
@@ -142,7 +143,7 @@ def _environment(timeout_s: int) -> Iterator[None]:
 def _shown(job: Job) -> Iterator[None]:
     """A bar that follows what the first worker writes down, wherever it runs."""
     by_steps = "max_steps" in job.forms[0].options
-    total, unit = (job.settings.max_steps, "steps") if by_steps else (None, "rounds")
+    total, unit = (job.settings.max_steps or None, "steps") if by_steps else (None, "rounds")
     with progress(f"train {job.name}", total, unit) as bar:
         over, seen, said = threading.Event(), 0, 0
 

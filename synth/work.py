@@ -6,28 +6,50 @@ each with a manifest, so that a kill at any moment leaves one that is whole.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 import time
+from typing import Any, Protocol
 
 import pyarrow.fs as pafs
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from conf import runs
 from conf.errors import StageError
 from synth import checkpoint
-from synth.encode import counts, in_random_order, read_rows, to_bytes_tensor, to_codes, to_images
-from synth.fit import Event, Fitted, Rows, State, Team, fit
+from synth.fit import Event, Fitted, Rows, Settings, State, Team, fit
 from synth.job import Job
-from synth.sampler import build
-from udfs import image
+from synth.ways import way_of
 
 STATE_EVERY_S = 10.0  # and every `checkpoint_every` steps: so much work at most is done again after a kill
 STATES_KEPT = 2
 TOLD_EVERY_S = 1.0
+
+
+class Prepared(Protocol):
+    """Train rows of some modality, and the models that learn from them."""
+
+    @property
+    def rows(self) -> Rows:
+        """What to train on."""
+
+    @property
+    def settings(self) -> Settings:
+        """How long to train these rows, and with what."""
+
+    @property
+    def per_label(self) -> dict[str, int]:
+        """How many train rows each label has; empty where there are no labels."""
+
+    def build(self, attempt: int) -> Any:
+        """Make the untrained model of an attempt."""
+
+    def decode(self, attempt: int) -> dict[str, Any]:
+        """Tell what is needed beside the tensors to make rows again, as JSON."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Tensors that belong into the checkpoint beside the model's weights."""
 
 
 def work(job: Job) -> None:
@@ -45,11 +67,11 @@ def work(job: Job) -> None:
                 scribe.hear(event)
 
         try:
-            rows = train_rows(job)
+            prepared = way_of(job.config.recipe, "training").prepare(job)
             fitted = fit(
-                lambda attempt: build(job.forms[attempt]),
-                rows,
-                settings=job.settings,
+                prepared.build,
+                prepared.rows,
+                settings=prepared.settings,
                 resume=resume,
                 report=heard,
                 wrap=parallel,
@@ -58,7 +80,7 @@ def work(job: Job) -> None:
             _tell(job, team, error)
             return
         if scribe:
-            scribe.finish(fitted, rows)
+            scribe.finish(fitted, prepared)
 
 
 def _tell(job: Job, team: Team, error: StageError) -> None:
@@ -75,17 +97,6 @@ def parallel(module: nn.Module) -> nn.Module:
     if Team().size == 1 or not any(parameter.requires_grad for parameter in module.parameters()):
         return module
     return DistributedDataParallel(module, broadcast_buffers=False)
-
-
-def train_rows(job: Job) -> Rows:
-    """All train rows, in an order that says nothing of them. Raises StageError for a label without any."""
-    recipe = job.config.recipe
-    table = in_random_order(read_rows(job.rows_folder, ["label", "image"]))
-    codes = to_codes(table, recipe.labels)
-    empty = [label for label, count in counts(codes, recipe.labels).items() if count == 0]
-    if empty:
-        raise StageError(f"there are no train rows of {empty[0]!r}: a generator needs at least one row of each label.")
-    return Rows(to_bytes_tensor(to_images(table, recipe.image)), torch.from_numpy(codes))
 
 
 class Watchdog:
@@ -126,8 +137,10 @@ class Scribe:
         """Note an event: progress once a second, a state when it is time, a grid where there is one."""
         now = time.monotonic()
         self.events_since += 1
-        if event.grid is not None and event.record is not None:
-            (png,) = image.encode(event.grid[None], encoding="png")
+        if event.picture is not None and event.record is not None:
+            from udfs import image
+
+            (png,) = image.encode(event.picture[None], encoding="png")
             runs.write_bytes(self.job.folder, f"grid-{event.record['step']:06d}.png", png)
         if now - self.told_at >= TOLD_EVERY_S:
             runs.write_json(f"{self.job.folder}/state", "progress.json", {"step": event.step, "notes": self.notes})
@@ -145,15 +158,16 @@ class Scribe:
         for _, old in _states(self.job.folder)[STATES_KEPT:]:
             system.delete_dir(runs.filesystem(old)[1])
 
-    def finish(self, fitted: Fitted, rows: Rows) -> None:
+    def finish(self, fitted: Fitted, prepared: Prepared) -> None:
         """Write checkpoint and history; fitted.json, which says that all is there, comes last."""
         folder, notes = self.job.folder, [*self.notes, *fitted.notes]
-        form = dataclasses.asdict(self.job.forms[fitted.facts.get("attempt", 0)])
-        per_label = counts(rows.labels.cpu().numpy(), self.job.config.recipe.labels)
+        form = prepared.decode(fitted.facts.get("attempt", 0))
+        per_label = prepared.per_label
         about = {"generator": self.job.name, "facts": fitted.facts, "notes": notes, "rows": per_label}
-        name = checkpoint.save(f"{folder}/checkpoint", fitted.model.state_dict(), {"decode": form, "about": about})
+        tensors = {**fitted.model.state_dict(), **prepared.tensors()}
+        name = checkpoint.save(f"{folder}/checkpoint", tensors, {"decode": form, "about": about})
         runs.write_json(folder, "history.json", fitted.history)
-        told = {"rows": len(rows.labels), "per_label": per_label, **fitted.facts}
+        told = {"rows": len(prepared.rows.labels), "per_label": per_label, **fitted.facts}
         runs.write_json(folder, "fitted.json", {"checkpoint": name, "counts": told, "notes": notes})
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.schema.parts import Count, Name, Part, Positive, Share, Steps
+from conf.schema.where import parse
 
 OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
@@ -60,6 +61,14 @@ class Rows(Part):
     total: Count | None = None
     where: str | None = None
     hard: Count | None = None
+
+    @field_validator("where")
+    @classmethod
+    def _understood(cls, value: str | None) -> str | None:
+        """Conditions that can be read."""
+        if value is not None:
+            parse(value)
+        return value
 
     @model_validator(mode="after")
     def _one(self) -> Rows:

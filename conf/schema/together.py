@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conf.schema.making import IMAGE_MODELS, TABLE_MODELS
+from conf.schema.where import parse
 
 if TYPE_CHECKING:
     from conf.schema import Recipe
@@ -63,6 +64,14 @@ def check_tables(recipe: Recipe) -> None:
         raise ValueError("split.stratify is label, and a regression has no classes: say stratify: null")
     if recipe.label is not None:
         raise ValueError("label: is for images; rows of a table without a label are refused")
+    for generator in recipe.generate:
+        asked = parse(generator.rows.where) if generator.rows.where else ()
+        unknown = [condition.column for condition in asked if condition.column not in recipe.columns]
+        if unknown:
+            there = ", ".join(recipe.columns)
+            raise ValueError(
+                f"generator {generator.name} asks for {unknown[0]}, which is not among the columns {there}"
+            )
     strange = sorted({to for source in recipe.sources for to in source.columns.values()} - set(recipe.columns))
     if strange:
         raise ValueError(f"a source maps to the column {strange[0]!r}, which is not among the columns")

@@ -14,7 +14,21 @@ from __future__ import annotations
 
 from synth.fit.phases import PhasesFit
 from synth.fit.sums import fit_by_sums
-from synth.fit.terms import Build, Event, Fitted, Report, Rows, Settings, State, Team, Wrap, exactly, seeded
+from synth.fit.terms import (
+    Build,
+    Event,
+    Fitted,
+    Report,
+    Rows,
+    Settings,
+    State,
+    Team,
+    Wrap,
+    exactly,
+    hold_out,
+    mixed,
+    seeded,
+)
 from synth.models import SumsFitted, Trained
 
 
@@ -34,7 +48,7 @@ def fit(
     """
     team = Team()
     with exactly(settings.threads):
-        rows = Rows(rows.images.to(settings.device), rows.labels.to(settings.device))
+        rows = rows.to(settings.device)
         phases_done = resume is not None and resume.meta["form"] == "sums"
         model = seeded(build, settings, resume.meta["attempt"] if resume and phases_done else 0)
         fitted = Fitted(model, [], [], {})
@@ -46,4 +60,7 @@ def fit(
     return fitted
 
 
-__all__ = ["Build", "Event", "Fitted", "Report", "Rows", "Settings", "State", "Team", "Wrap", "exactly", "fit"]
+__all__ = [
+    "Build", "Event", "Fitted", "Report", "Rows", "Settings", "State", "Team", "Wrap",
+    "exactly", "fit", "hold_out", "mixed",
+]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +25,9 @@ from synth.fit.terms import (
     State,
     Team,
     Wrap,
-    grid,
     hold_out,
-    made_by,
     mixed,
     seeded,
-    watch_of,
 )
 from synth.models import Phase, SumsFitted
 
@@ -63,11 +61,11 @@ class PhasesFit:
 
     def __init__(self, build: Build, rows: Rows, settings: Settings, team: Team, wrap: Wrap, report: Report) -> None:
         self.build, self.settings, self.team, self.wrap, self.report = build, settings, team, wrap, report
-        self.train_places = hold_out(rows.labels, settings.held_out)[0]
+        self.train_places = hold_out(rows, settings.held_out)[0]
         self.rows, self.course = rows, Course()
         self.size = max(1, settings.batch_size // team.size) * team.size
         self._begin(0)
-        self.watch = watch_of(rows, settings, self.model.noise_width)
+        self.watch = rows.watch(settings, self.model)
 
     def _begin(self, attempt: int) -> None:
         """A model as it is before its first step."""
@@ -102,16 +100,16 @@ class PhasesFit:
             if self.course.step % GUARD_EVERY and self.course.step % self.settings.check_every and not self._at_end():
                 self._tell()
             elif self._finite():
-                record, grid = self._checked()
+                record, picture = self._checked()
                 self.safe = self.state()
-                self._tell(record, grid)
+                self._tell(record, picture)
             else:
                 self._go_back()
         return self._fitted()
 
-    def _tell(self, record: dict[str, Any] | None = None, grid: np.ndarray | None = None) -> None:
+    def _tell(self, record: dict[str, Any] | None = None, picture: np.ndarray | None = None) -> None:
         """Report a step; the state that goes with it is the last one that was found finite."""
-        self.report(Event(self.course.step, self.settings.max_steps, lambda: self.safe, record, grid))
+        self.report(Event(self.course.step, self.settings.max_steps, lambda: self.safe, record, picture))
 
     def _at_end(self) -> bool:
         return self.course.step >= self.settings.max_steps
@@ -142,7 +140,7 @@ class PhasesFit:
         for number, phase in enumerate(self.phases):
             self._only(number)
             for group in self.optimisers[number].param_groups:
-                group["lr"] = phase.learning_rate * course.rate * self._left(phase.decay)
+                group["lr"] = phase.learning_rate * course.rate * self._pace(phase)
             for _ in range(phase.repeats):
                 self._lower(number, phase)
         for buffer in self.buffers if self.team.size > 1 else ():
@@ -172,17 +170,20 @@ class PhasesFit:
                 for parameter in own:
                     parameter.requires_grad_(other == number)
 
-    def _left(self, decay: float) -> float:
-        """Factor of a learning rate that falls to zero over the last `decay` of the steps."""
-        return 1.0 if decay <= 0 else min(1.0, (1 - self.course.step / self.settings.max_steps) / decay)
+    def _pace(self, phase: Phase) -> float:
+        """Factor of a phase's learning rate at this step."""
+        step, steps = self.course.step, self.settings.max_steps
+        rising = min(1.0, (step + 1) / phase.warm_up_steps) if phase.warm_up_steps else 1.0
+        if phase.cosine:
+            return rising * (1 + math.cos(math.pi * step / steps)) / 2
+        return rising * (1.0 if phase.decay <= 0 else min(1.0, (1 - step / steps) / phase.decay))
 
     def _batch(self) -> dict[str, Tensor]:
         chosen = self.order.batch(self.course.place, self.size, self.team.rank, self.team.size)
         self.course.place += 1
         places = self.train_places[torch.from_numpy(chosen).to(self.train_places.device)]
-        images, labels = self.rows.take(places)
-        progress = torch.tensor(self.course.step / self.settings.max_steps, dtype=torch.float32, device=images.device)
-        return {"image": images, "label": labels, "index": places, "progress": progress}
+        progress = torch.tensor(self.course.step / self.settings.max_steps, dtype=torch.float32, device=places.device)
+        return {**self.rows.take(places), "progress": progress}
 
     # finite or not
 
@@ -219,8 +220,7 @@ class PhasesFit:
             return None, None
         weights = self._kept()
         self.average.load_state_dict(weights)
-        made = made_by(self.average.eval(), self.watch)
-        check = self.watch.look(made)
+        check = self.watch.check(self.average.eval())
         quality, variety = self.team.told([check.quality, check.variety], self.settings.device)
         low = variety < MIN_VARIETY and not isinstance(self.model, SumsFitted)  # these get their variety afterwards
         late = course.step >= WARM_UP * self.settings.max_steps
@@ -239,7 +239,7 @@ class PhasesFit:
         step = course.attempt * self.settings.max_steps + course.step
         record = {"step": step, "attempt": course.attempt, **losses, "quality": quality, "variety": variety}
         course.history.append(record)
-        return record, grid(made, self.watch.condition)
+        return record, check.picture
 
     def _kept(self) -> dict[str, Tensor]:
         """The weights that would be saved now: averages of floats, where the model wants them; the rest as it is."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.errors import StageError
-from synth.fit.terms import Event, Fitted, Report, Rows, Settings, State, Team, grid, made_by, watch_of
+from synth.fit.terms import Event, Fitted, Report, Rows, Settings, State, Team
 from synth.models import SumsFitted
 
 MAX_ROUNDS = 1000
@@ -51,7 +51,7 @@ def fit_by_sums(
         state = State(tensors, copy.deepcopy(meta))
         last = _last_look(model, rows, settings) if converged else {}
         record |= last.get("record", {})
-        report(Event(number + 1, 0, functools.partial(copy.copy, state), record, last.get("grid")))
+        report(Event(number + 1, 0, functools.partial(copy.copy, state), record, last.get("picture")))
         if converged:
             fitted.facts |= {"rounds": number + 1, **last["record"]}
             return fitted
@@ -76,8 +76,7 @@ def _totals(model: SumsFitted, rows: Rows, team: Team) -> dict[str, Tensor]:
         if chunk % LANES % team.size != team.rank and team.size > 1 and chunk > 0:
             continue
         places = torch.arange(first, min(first + CHUNK_ROWS, len(rows.labels)), device=rows.labels.device)
-        images, labels = rows.take(places)
-        sums = model.accumulate({"image": images, "label": labels, "index": places})
+        sums = model.accumulate(rows.take(places))
         for name, value in sums.items():
             if name not in lanes:
                 lanes[name] = value.new_zeros(min(LANES, len(starts)), *value.shape)
@@ -107,7 +106,5 @@ def _has_nan(model: nn.Module) -> bool:
 
 def _last_look(model: Any, rows: Rows, settings: Settings) -> dict[str, Any]:
     """Quality and variety of a model that was fitted on all rows, so that they read like the others'."""
-    watch = watch_of(rows, settings, model.noise_width)
-    made = made_by(model, watch)
-    check = watch.look(made)
-    return {"record": {"quality": check.quality, "variety": check.variety}, "grid": grid(made, watch.condition)}
+    check = rows.watch(settings, model).check(model)
+    return {"record": {"quality": check.quality, "variety": check.variety}, "picture": check.picture}

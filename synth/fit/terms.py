@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,14 +14,10 @@ import torch.distributed as dist
 import torch.utils.deterministic
 from torch import Tensor, nn
 
-from synth.encode import from_tensor, scaled
 from synth.fit.watch import Watch
-from synth.models import SumsFitted, Trained
+from synth.models import Batch, SumsFitted, Trained
 
-GRID_ROWS, GRID_COLUMNS = 8, 10
 MIN_ROWS_TO_HOLD_OUT = 5  # of a label
-MAX_HELD_OUT = 200  # rows of a label: more do not judge better
-MAX_WATCHED = 10_240  # rows that a check may look at
 
 Build = Callable[[int], Trained | SumsFitted]
 Wrap = Callable[[nn.Module], nn.Module]
@@ -47,16 +43,25 @@ class Settings:
         return self.quality_every or max(1, math.ceil(self.max_steps / 12))
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Train rows, in an order that says nothing of them: uint8 (N, C, H, W) and int64 (N,)."""
+class Rows(Protocol):
+    """Train rows of some modality, in an order that says nothing of them."""
 
-    images: Tensor
-    labels: Tensor
+    @property
+    def labels(self) -> Tensor:
+        """int64 (N,): what rows are held out and batches balanced by; all 0 where there are none."""
 
-    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Images scaled to [-1, 1], and labels."""
-        return scaled(self.images[places]), self.labels[places]
+    @property
+    def most_held_out(self) -> int:
+        """How many rows of a label are held out at most."""
+
+    def take(self, places: Tensor) -> Batch:
+        """Some of the rows as a batch, their places as `index` in it."""
+
+    def to(self, device: str) -> Rows:
+        """The same rows on a device."""
+
+    def watch(self, settings: Settings, model: Any) -> Watch:
+        """Make the watch over a training of this model on these rows."""
 
 
 @dataclass
@@ -69,13 +74,13 @@ class State:
 
 @dataclass(frozen=True)
 class Event:
-    """What a training tells after each step (or round): `record` and `grid` only where it was checked."""
+    """What a training tells after each step (or round): `record` and `picture` only where it was checked."""
 
     step: int
     total: int
     state: Callable[[], State]
     record: dict[str, Any] | None = None
-    grid: np.ndarray | None = None  # uint8[H, W, C]: a column a label
+    picture: np.ndarray | None = None  # uint8[H, W, C] of rows that were made, where the modality has pictures
 
 
 @dataclass
@@ -144,43 +149,19 @@ def seeded(build: Build, settings: Settings, attempt: int) -> Any:
     return model.to(settings.device) if isinstance(model, nn.Module) else model
 
 
-def hold_out(labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def hold_out(rows: Rows, share: float) -> tuple[Tensor, Tensor]:
     """Places of the rows to train on, and of those to check by: the last of each label.
 
     Labels of few rows are trained on and checked by all that they have.
     """
     train, held = [], []
-    for kind in labels.unique():
-        places = torch.nonzero(labels == kind)[:, 0]
+    for kind in rows.labels.unique():
+        places = torch.nonzero(rows.labels == kind)[:, 0]
         if share <= 0 or len(places) < MIN_ROWS_TO_HOLD_OUT:
             train.append(places)
             held.append(places)
             continue
-        cut = len(places) - min(MAX_HELD_OUT, max(1, int(share * len(places))))
+        cut = len(places) - min(rows.most_held_out, max(1, int(share * len(places))))
         train.append(places[:cut])
         held.append(places[cut:])
     return torch.cat(train).sort().values, torch.cat(held).sort().values
-
-
-def watch_of(rows: Rows, settings: Settings, noise_width: int) -> Watch:
-    """The watch over a training on these rows: always the same noise, the same held-out rows."""
-    train, held = hold_out(rows.labels, settings.held_out)
-    train = train[:MAX_WATCHED]
-    missing = set(rows.labels.unique().tolist()) - set(rows.labels[train].unique().tolist())
-    more = [torch.nonzero(rows.labels == kind)[:1, 0] for kind in sorted(missing)]
-    return Watch(rows.take(torch.cat([train, *more])), rows.take(held), noise_width, mixed(settings.seed, 2))
-
-
-@torch.no_grad()
-def made_by(model: Any, watch: Watch) -> Tensor:
-    """Rows that the model makes of the watch's noise, (N, C, H, W)."""
-    parts = zip(watch.noise.split(256), watch.condition.split(256), strict=True)
-    return torch.cat([model.sample(noise, condition) for noise, condition in parts])
-
-
-def grid(images: Tensor, labels: Tensor) -> np.ndarray:
-    """uint8[H, W, C]: a few rows of the first labels, a column each."""
-    kinds = labels.unique()[:GRID_COLUMNS]
-    rows = min([GRID_ROWS, *[int((labels == kind).sum()) for kind in kinds]])
-    columns = [np.concatenate(list(from_tensor(images[labels == kind][:rows]))) for kind in kinds]
-    return np.concatenate(columns, axis=1)

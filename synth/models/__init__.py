@@ -6,8 +6,9 @@ A model is plain torch: it knows nothing of workers, files, rows or recipes. `fi
     Config                          frozen dataclass: every option with its default; where it is trained by steps, also
                                     `max_steps`, `batch_size` and `learning_rate`, the training that it wants
     PRESETS: dict[str, Config]      named settings; the first is the default
-    build(config, channels, height, width, labels) -> Trained | SumsFitted (or both); draws its weights from torch's
-                                    global generator, so seed that first
+    build(config, ...)              -> Trained | SumsFitted (or both); draws its weights from torch's global generator,
+                                    so seed that first. Of images: build(config, channels, height, width, labels); of
+                                    tables: build(config, shape), a `table_ar.Shape`
 
 There are two ways of being fitted, and a model may have one or both (then phases come first, and sums are taken from
 the averaged weights that will be saved):
@@ -24,7 +25,8 @@ converged. Sums are float64 and add up across batches and workers in any split, 
 on the same totals.
 
 A batch is a dict of tensors, all of N rows but `progress`:
-    image     (N, C, H, W) float32 in [-1, 1]
+    image     (N, C, H, W) float32 in [-1, 1]; images only
+    tokens    (N, columns) int64, each column's in [0, its tokens), in the order of drawing; tables only
     label     (N,) int64 in [0, labels)
     index     (N,) int64: the row's place among all train rows, 0 … rows-1, which is random with regard to their content
     progress  () float32 in [0, 1]: the share of the training steps that is done (phases only)
@@ -56,11 +58,12 @@ class Phase:
     weight_decay: float = 0.0
     repeats: int = 1  # times that this phase runs in one step, each on its own batch
     decay: float = 0.0  # over this last share of the steps the learning rate falls linearly to zero
+    warm_up_steps: int = 0  # over these first steps it rises linearly
+    cosine: bool = False  # it falls along half a cosine over all the steps, instead of `decay`
 
 
-@runtime_checkable
 class Generator(Protocol):
-    """What every model offers once it is fitted."""
+    """What every model of images offers once it is fitted."""
 
     noise_width: int
 
@@ -72,7 +75,7 @@ class Generator(Protocol):
 
 
 @runtime_checkable
-class Trained(Generator, Protocol):
+class Trained(Protocol):
     """A model trained by gradient steps."""
 
     balanced: bool  # wants each batch to hold every label equally often (as far as rows per label allow)
@@ -83,7 +86,7 @@ class Trained(Generator, Protocol):
 
 
 @runtime_checkable
-class SumsFitted(Generator, Protocol):
+class SumsFitted(Protocol):
     """A model fitted by sums over the train rows."""
 
     def accumulate(self, batch: Batch) -> Sums:

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from conf import Config, runs
-from synth.fit import Rows
+from synth.images.rows import ImageRows
 from synth.models import Batch, Phase
 from udfs import records
 from udfs.image import encode
@@ -80,21 +80,21 @@ def tiny() -> type[Tiny]:
 
 
 @pytest.fixture(scope="session")
-def digits() -> Callable[[int], Rows]:
+def digits() -> Callable[[int], ImageRows]:
     """`digits(n)`: n real digits in a fixed random order."""
     data = load_digits()
     images = (data.images * (255 / 16)).round().astype(np.uint8)[:, None]
     order = np.random.default_rng(0).permutation(len(images))
 
-    def first(count: int) -> Rows:
+    def first(count: int) -> ImageRows:
         chosen = order[:count]
-        return Rows(torch.from_numpy(images[chosen]), torch.from_numpy(data.target[chosen]).long())
+        return ImageRows(torch.from_numpy(images[chosen]), torch.from_numpy(data.target[chosen]).long())
 
     return first
 
 
 @pytest.fixture
-def cleaned(digits: Callable[[int], Rows]) -> Callable[[Config, int], Config]:
+def cleaned(digits: Callable[[int], ImageRows]) -> Callable[[Config, int], Config]:
     """`cleaned(config, n)`: the marks that ingest and clean would leave, with n real digits as train rows."""
 
     def make(config: Config, count: int) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 from torch import nn
 
 from conf.errors import StageError
-from synth.fit import Event, Fitted, Settings, State, fit
+from synth.fit import Event, Fitted, Settings, State, fit, hold_out
 from synth.fit.order import Order
 from synth.fit.sums import _totals
-from synth.fit.terms import Team, hold_out, watch_of
+from synth.fit.terms import Team
 from synth.models import image_mixture, image_vae
 
 SHORT = Settings(max_steps=120, batch_size=40, quality_every=40, seed=3, restarts=0)
@@ -133,9 +134,9 @@ def test_quality_tells_real_rows_from_worse_ones(digits: Any) -> None:
     """Held-out quality ranks real rows before noisy ones, and those before rows of the wrong label."""
     rows = digits(1700)
     settings = Settings(held_out=0.3)
-    train, held = hold_out(rows.labels, settings.held_out)
-    watch = watch_of(rows, settings, 4)
-    images, labels = rows.take(train)
+    train, held = hold_out(rows, settings.held_out)
+    watch = rows.watch(settings, SimpleNamespace(noise_width=4))
+    images, labels = (rows.take(train)[name] for name in ("image", "label"))
     real = torch.cat([images[labels == kind][-int((watch.condition == kind).sum()) :] for kind in watch.kinds])
     assert not set(train.tolist()) & set(held.tolist())
     noisy = (real + 0.4 * torch.randn(real.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)

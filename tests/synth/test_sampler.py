@@ -14,7 +14,8 @@ from conf.errors import RecipeError, StageError
 from conf.schema import Generate
 from conf.schema import Rows as Plan
 from synth import checkpoint
-from synth.fit import Rows, Settings, fit
+from synth.fit import Settings, fit
+from synth.images.rows import ImageRows
 from synth.job import options_of
 from synth.models import SAMPLE_BLOCK
 from synth.plan import Piece, rows_per_label, shards
@@ -25,7 +26,7 @@ FORM = Form("image_mixture", {}, 1, 8, 8, [str(label) for label in range(10)])
 
 
 @pytest.fixture(scope="module")
-def folder(digits: Callable[[int], Rows], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(digits: Callable[[int], ImageRows], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mixture of 300 digits, as a checkpoint."""
     fitted = fit(lambda attempt: build(FORM), digits(300), settings=Settings())
     place = tmp_path_factory.mktemp("mixture")

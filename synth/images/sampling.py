@@ -1,0 +1,30 @@
+"""Which images a recipe asks for, and who makes them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from conf import Config
+from conf.schema import Generate
+from synth.encode import counts, read_rows, to_codes
+from synth.models import SAMPLE_BLOCK as BLOCK
+from synth.plan import rows_per_label
+from synth.sampler import Sampler
+
+__all__ = ["BLOCK", "Sampler", "planned", "repeated", "shard_rows"]
+
+
+def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
+    """Rows of each label, by the plan and the train rows in `folder`."""
+    labels = config.recipe.labels
+    return rows_per_label(generator.rows, counts(to_codes(read_rows(folder, ["label"]), labels), labels))
+
+
+def shard_rows(config: Config) -> int:
+    """About how many rows a staged file has."""
+    return config.runtime.sample.shard_rows
+
+
+def repeated(table: pa.Table) -> list[str]:
+    """Columns of few values, which files hold as dictionaries."""
+    return ["row_origin", "row_split", "row_label_source", "label"]

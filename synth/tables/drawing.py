@@ -1,0 +1,85 @@
+"""One block of rows while it is drawn: what the limits, and what is known already, leave of each column's tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from synth.tables import limits
+from synth.tables.column import Floats, Tokens
+from synth.tables.limits import Limits
+
+
+class Drawing:
+    """The state of a block of N rows; columns by their drawing place."""
+
+    def __init__(self, held: Limits, positions: Floats, known: Floats | None = None) -> None:
+        """Take the limits, where values lie within bins (N, C), and of rows that are to be completed the whole matrix
+        (N, D), NaN where a value is wanted: then nothing is left missing.
+        """
+        self.limits, self.positions = held, positions
+        self.known = None if known is None else known[:, list(held.tokens.places)]
+        self.told = {} if known is None else _told(held, known)
+        self.values = np.full(positions.shape, np.nan)
+        self.drawn: list[int] = []
+
+    @property
+    def first(self) -> list[int]:
+        """Columns that must be drawn before the others, which then follow from them."""
+        return sorted({*self.limits.first, *self.told})
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether any column may not take all of its tokens."""
+        return self.known is not None or bool(self.limits.spans) or bool(self.limits.relations)
+
+    def narrow(self, place: int, tokens: torch.Tensor) -> torch.Tensor | None:
+        """Log weights of a column's tokens beside what has been drawn (N, C)."""
+        for each in self.limits.relations:
+            for other in {each.less, each.more} - {place} if place in (each.less, each.more) else ():
+                if self._is_before(other, place):
+                    self._settle(other, tokens[:, other].numpy())
+        found = self.limits.weights(place, self.values, self.drawn)
+        if self.known is not None:
+            found = np.ones((1, self.limits.tokens.columns[place].size)) if found is None else found.copy()
+            found[:, -1] = 0.0
+            found = found * self.told[place] if place in self.told else found
+        return None if found is None else limits.log_weights(found)
+
+    def values_of(self, place: int, tokens: Tokens) -> Floats:
+        """(N,): a column's values, at their positions within bins and held by the limits."""
+        if place in self.drawn:
+            return self.values[:, place]
+        column, at = self.limits.tokens.columns[place], self.positions[:, place]
+        if self.limits.touches(place):
+            bounds = self.limits.within(place, self.values, self.drawn)
+            values = limits.placed(column, self.limits.spans.get(place), bounds, tokens, at)
+        else:
+            values = column.decode(tokens, at)
+        return values if self.known is None else np.where(np.isnan(self.known[:, place]), values, self.known[:, place])
+
+    def _is_before(self, other: int, place: int) -> bool:
+        """Whether a column is drawn before another."""
+        first = self.first
+        return (other not in first, other) < (place not in first, place)
+
+    def _settle(self, place: int, tokens: Tokens) -> None:
+        """Work out the values of a column that has been drawn."""
+        if place not in self.drawn:
+            self.values[:, place] = self.values_of(place, tokens)
+            self.drawn.append(place)
+
+
+def _told(held: Limits, known: Floats) -> dict[int, Floats]:
+    """Of columns with holes, (N, tokens): the tokens that go with the columns that follow from them, where these are
+    there.
+    """
+    found: dict[int, Floats] = {}
+    for each in held.tokens.derived:
+        values = known[:, each.place]
+        if each.source < 0 or not (np.isnan(known[:, each.source]) & ~np.isnan(values)).any():
+            continue
+        place = held.tokens.places.index(each.source)
+        goes = (each.table[None] == values[:, None]) | np.isnan(values)[:, None]
+        found[place] = goes.astype(np.float64) * found.get(place, 1.0)
+    return found
