@@ -94,6 +94,15 @@ def _compare(found: Explained, made: bytes | None, what: str) -> None:
     found.again = f"{what}: {AGREES if found.same else DIFFERS} ({len(found.row['image'] or b''):,} bytes)"
 
 
+def _compare_row(found: Explained, made: pa.Table, what: str) -> None:
+    """Whether the row's payload is what was made: its image, or all of its cells by their hash."""
+    if "image" in made.schema.names:
+        _compare(found, made.column("image")[0].as_py(), what)
+        return
+    found.same = made.column("row_hash")[0].as_py() == found.row["row_hash"]
+    found.again = f"{what}: {AGREES if found.same else DIFFERS}"
+
+
 # ---- real rows: read from the source again, and cleaned again ----
 
 
@@ -278,7 +287,7 @@ def _parents(config: Config, ids: list[str]) -> dict[str, dict[str, Any]]:
 
 def _synthetic(config: Config, found: Explained) -> None:
     """A sampled row: which checkpoint, label and index."""
-    from synth.sampler import Sampler, row_id_of
+    from synth.ways import way_of
 
     row = found.row
     found.lines.append(f"sampled from {row['row_source']}")
@@ -291,15 +300,16 @@ def _synthetic(config: Config, found: Explained) -> None:
         return
     done, folder = folders[0]
     found.lines.append(f"trained by {done.key}, {folder}")
-    for temperature in dict.fromkeys([*(g.temperature for g in config.recipe.generate), 1.0]):
-        sampler = Sampler(folder, temperature)
-        if row_id_of(sampler.maker, label, index) == row["row_id"]:
-            found.lines.append(f"noise drawn for label {label}, index {index}, temperature {temperature:g}")
-            _compare(
-                found, sampler(label, index, index + 1).column("image")[0].as_py(), "sampled again from its checkpoint"
-            )
+    sampler_of = way_of(config.recipe, "sampling").Sampler
+    plans = dict.fromkeys([*((each.temperature, each.rows.where or "") for each in config.recipe.generate), (1.0, "")])
+    for temperature, where in plans:
+        sampler = sampler_of(folder, temperature, where=where)
+        if sampler.ids(label, index, index + 1)[0].as_py() == row["row_id"]:
+            met = f", where {where}" if where else ""
+            found.lines.append(f"noise drawn for label {label}, index {index}, temperature {temperature:g}{met}")
+            _compare_row(found, sampler(label, index, index + 1), "sampled again from its checkpoint")
             return
-    found.again = f"{UNKNOWN}: it was sampled at another temperature or by another revision of the sampler"
+    found.again = f"{UNKNOWN}: it was sampled by another plan or by another revision of the sampler"
 
 
 def _place_of(source: str) -> tuple[str, int, str]:

@@ -82,13 +82,18 @@ def people(count: int, seed: int = 0) -> pa.Table:
     )
 
 
-def lay_down(config: Config, table: pa.Table) -> tuple[str, str]:
-    """Train rows and statistics as the stages before leave them; their folders."""
+def train_rows(config: Config, table: pa.Table) -> pa.Table:
+    """Payload as the train rows that clean writes."""
     ids = [records.real_id("one", str(place).encode()) for place in range(table.num_rows)]
     lineage = {"row_id": ids, "row_origin": ["real"] * len(ids), "row_split": ["train"] * len(ids)}
     for name, values in lineage.items():
         table = table.append_column(name, pa.array(values))
-    whole = records.with_hashes(records.conform(table, records.row_schema(config.recipe)))
+    return records.with_hashes(records.conform(table, records.row_schema(config.recipe)))
+
+
+def lay_down(config: Config, table: pa.Table) -> tuple[str, str]:
+    """Train rows and statistics as the stages before leave them; their folders."""
+    whole = train_rows(config, table)
     folder = Path(config.files) / "people"
     (folder / "rows").mkdir(parents=True, exist_ok=True)
     pq.write_table(whole.slice(0, 300), folder / "rows" / "part-0.parquet")
