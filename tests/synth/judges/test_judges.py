@@ -82,12 +82,12 @@ def test_soft_labels_teach_what_they_say() -> None:
 
 
 def test_the_number_of_steps_does_not_depend_on_the_rows() -> None:
-    from synth.judges.cnn import _batches
+    from synth.judges.cnn import batches
 
     for count in (5, 100, 5000):
-        batches = list(_batches(count, Effort(steps=40, batch_size=64), seed=0))
-        assert [len(batch) for batch in batches] == [64] * 40
-        shown = np.bincount(np.concatenate(batches), minlength=count)
+        found = list(batches(count, Effort(steps=40, batch_size=64), seed=0))
+        assert [len(batch) for batch in found] == [64] * 40
+        shown = np.bincount(np.concatenate(found), minlength=count)
         assert shown.max() - shown.min() <= 1, "every row as often as every other"
 
 
