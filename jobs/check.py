@@ -16,6 +16,11 @@ from conf.schema import Step
 
 def check_recipe(config: Config) -> None:
     """Resolve every name and option of the stages that are not done. Raises RecipeError with file and key."""
+    if config.recipe.modality == "table":
+        raise RecipeError(
+            f"{config.origin}, modality: it has table, and this version reads, cleans and merges image rows alone;"
+            " generators, judges and measures of tables are there to be called from Python."
+        )
     todo = {each.key for each in runs.survey(config) if each.done is None}
     recipe = config.recipe
     if "clean" in todo and recipe.clean.rules:
