@@ -12,6 +12,7 @@ from typing import Any
 from conf import Config, runs
 from conf.errors import RecipeError
 from conf.schema import Step
+from jobs.ways import way_of
 
 
 def check_recipe(config: Config) -> None:
@@ -19,9 +20,7 @@ def check_recipe(config: Config) -> None:
     todo = {each.key for each in runs.survey(config) if each.done is None}
     recipe = config.recipe
     if "clean" in todo and recipe.clean.rules:
-        from udfs.steps import compile_rules
-
-        _compiled(config, "clean.rules", recipe.clean.rules, compile_rules)
+        _compiled(config, "clean.rules", recipe.clean.rules, lambda _: way_of(recipe, "clean").check_rules(recipe))
     if "augment" in todo and recipe.augment:
         from udfs.steps import compile_steps
 

@@ -114,6 +114,11 @@ def _real(config: Config, found: Explained) -> None:
     if source is None:
         found.again = f"{UNKNOWN}: no source of this recipe made it"
         return
+    if "image" not in row:
+        from jobs.tabular.again import record_again
+
+        found.again, found.same = record_again(config, source, row)
+        return
     if source.reader == "delta":
         found.again = f"{UNKNOWN}: Delta sources are read by Spark alone"
         return
