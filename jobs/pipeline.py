@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,8 @@ def run(config: Config, force: bool = False, tell: Listener = lambda event: None
     ran: dict[str, Done] = {}
     with _held(config), Engines(config) as engines:
         previous = _previous(config)
+        if _needs_ray(config, force):
+            engines.expect_ray()
         try:
             while (todo := _next(config, ran if force else None)) is not None:
                 tell(Event(todo.key, "started", _why(todo, previous)))
@@ -169,26 +172,44 @@ class Engines:
         self._config = config
         self._stack = ExitStack()
         self._started: dict[str, Any] = {}
+        self._coming: Future[Any] | None = None
 
     def __enter__(self) -> Engines:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._coming is not None:
+            wait([self._coming])
         self._stack.close()
 
     def spark(self) -> Any:
         """The Spark session."""
         return self._engine("jobs.spark", "session")
 
+    def expect_ray(self) -> None:
+        """Have Ray start beside whatever runs before it is asked for; a failure is told then, if ever."""
+        if self._coming is None:
+            pool = ThreadPoolExecutor(1, "ray")
+            self._coming = pool.submit(self._engine, "synth.cluster", "start")
+            pool.shutdown(wait=False)
+
     def ray(self) -> Any:
         """The Ray cluster."""
-        return self._engine("synth.cluster", "start")
+        return self._coming.result() if self._coming is not None else self._engine("synth.cluster", "start")
 
     def _engine(self, module: str, start: str) -> Any:
         if module not in self._started:
             context = getattr(importlib.import_module(module), start)(self._config)
             self._started[module] = self._stack.enter_context(context)
         return self._started[module]
+
+
+def _needs_ray(config: Config, force: bool) -> bool:
+    """Whether a stage of Ray's is to run, as far as can be known before any ran."""
+    return any(
+        (force or each.done is None) and "ray" in stage(each.key.partition(".")[0]).engine
+        for each in runs.survey(config)
+    )
 
 
 def _next(config: Config, forced: dict[str, Done] | None) -> Surveyed | None:

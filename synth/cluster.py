@@ -16,6 +16,7 @@ from conf.errors import StageError
 
 NAMESPACE = "seedbed"
 START_TRIES = 3
+PRELOADED = ("synth.evaluate", "synth.sample")  # by idle workers: torch takes them seconds
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def _start(config: Config) -> None:
     if os.environ.get("RAY_AUTH_MODE") != "token":
         os.environ.pop("RAY_AUTH_MODE", None)  # unset, so that Ray itself turns tokens on for a cluster that it starts
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
+    os.environ.update(_environment())  # not as a `runtime_env`: for that, workers would have to be started anew
     _stay_on_loopback()
     ray.init(
         address="local",
@@ -84,7 +86,7 @@ def _start(config: Config) -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
         namespace=NAMESPACE,
-        runtime_env=_environment(),
+        _system_config={"preload_python_modules": list(PRELOADED)},
     )
 
 
@@ -106,10 +108,12 @@ def _connect(address: str) -> None:
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=NAMESPACE)
 
 
-def _environment() -> dict[str, dict[str, str]]:
+def _environment() -> dict[str, str]:
     """What our own workers need: the driver's import path, and little patience with a process group that is stuck."""
-    path = os.pathsep.join(each for each in sys.path if each)
-    return {"env_vars": {"PYTHONPATH": path, "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3"}}
+    return {
+        "PYTHONPATH": os.pathsep.join(each for each in sys.path if each),
+        "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3",
+    }
 
 
 def _mend(address: str | None, error: Exception) -> str:

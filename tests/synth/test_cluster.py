@@ -30,6 +30,13 @@ def test_a_ray_that_is_connected_is_used_and_left_alone(ray_session: Any, config
     assert ray.is_initialized()
 
 
+def test_idle_workers_have_torch_before_their_first_task(ray_session: Any) -> None:
+    """Else every worker would spend its first seconds importing it."""
+    import ray
+
+    assert ray.get(ray.remote(lambda: {"torch", "synth.sampler", "synth.judges"} <= set(sys.modules)).remote())
+
+
 def test_submitted_jobs_go_where_they_were_submitted(config_for: Callable[..., Config], monkeypatch: Any) -> None:
     config = config_for("digits")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
