@@ -24,6 +24,7 @@ ALL = slice(None)
 GROWTH = 4  # columns of up to 4, 16, 64, ... tokens are computed together, padded to the largest of them
 WIDE = 96  # columns from which on a step trains only some of the columns, so that memory stays bounded
 HELD_OUT_SEED = 0
+REACH = 2  # bins to either side that a bin speaks for
 BLOCK = 1024  # rows at a time, where there is no gradient
 
 
@@ -35,6 +36,7 @@ class Config:
     embedding: int = 16
     cosines: int = 24
     dropout: float = 0.1
+    smoothing: float = 1.0  # bins (standard deviation) over which a number's bin also speaks for its neighbours
     native_share: float = 0.2  # of the rows of a batch that are in the table's own order
     epochs: float = 6.0
     max_steps: int = 0  # 0: by epochs
@@ -56,6 +58,7 @@ class Shape:
 
     counts: Sequence[Tensor]  # of each column float64 (tokens,): how many train rows have each
     positions: Sequence[Tensor]  # of each column float64 (tokens,): ranks from 0 to 1, NaN where there is no order
+    bins: Sequence[Tensor]  # of each column bool (tokens,): which tokens are bins of neighbouring numbers
     neighbours: Tensor  # (C, k) int64: the columns that each column looks at, itself where there are no more
 
 
@@ -69,9 +72,12 @@ class Group(nn.Module):
 
     there: Tensor  # bool: whether a column has such a token
     cosines: Tensor
+    near: Tensor  # (n, tokens, 2 REACH + 1) int64: tokens that each token speaks for, itself in the middle
+    share: Tensor  # the same, float32: how much for each
 
-    def __init__(self, config: Config, counts: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+    def __init__(self, config: Config, shape: Shape, members: Sequence[int]) -> None:
         super().__init__()
+        counts, positions, bins = ([every[c] for c in members] for every in (shape.counts, shape.positions, shape.bins))
         columns, tokens = len(counts), max(len(each) for each in counts)
         there, start = torch.zeros(columns, tokens, dtype=torch.bool), torch.zeros(columns, tokens)
         cosines = torch.zeros(columns, tokens, config.cosines)
@@ -82,6 +88,9 @@ class Group(nn.Module):
             cosines[place, : len(count)] = waves.nan_to_num(0.0).float()
         self.register_buffer("there", there, persistent=False)
         self.register_buffer("cosines", cosines, persistent=False)
+        near, share = _neighbourhoods(bins, tokens, config.smoothing)
+        self.register_buffer("near", near, persistent=False)
+        self.register_buffer("share", share, persistent=False)
         self.embed = nn.Parameter(torch.randn(columns, tokens, config.embedding) * 0.3)
         self.embed_waves = nn.Parameter(torch.randn(columns, config.cosines, config.embedding) * 0.3)
         self.head = nn.Parameter(torch.randn(columns, tokens, config.hidden) * 0.02)
@@ -102,6 +111,13 @@ class Group(nn.Module):
     def biases(self, some: Some = ALL) -> Tensor:
         """(n, 1, tokens) of some of the columns, minus infinity where a column has no such token."""
         return self.bias[some].masked_fill(~self.there[some], -torch.inf)[:, None]
+
+    def said(self, logits: Tensor, right: Tensor, some: Some, smoothed: bool) -> Tensor:
+        """(n, B): logits (n, B, tokens) of the right tokens (n, B), or the mean over what these speak for."""
+        if not smoothed:
+            return logits.gather(2, right[..., None])[..., 0]
+        column = torch.arange(len(right), device=right.device)[:, None]
+        return (logits.gather(2, self.near[some][column, right]) * self.share[some][column, right]).sum(2)
 
 
 class TableAr(nn.Module):
@@ -125,9 +141,7 @@ class TableAr(nn.Module):
         looks_at = inner.argsort()[shape.neighbours[inner]].sort(1).values
         self.register_buffer("looks_at", looks_at, persistent=False)
         parts = [self.order[start:stop] for start, stop in spans]
-        self.nets = nn.ModuleList(
-            Group(config, [shape.counts[c] for c in part], [shape.positions[c] for c in part]) for part in parts
-        )
+        self.nets = nn.ModuleList(Group(config, shape, part) for part in parts)
         self.looks_at_all = shape.neighbours.shape[1] == self.columns
         starts, start = [], 0
         for group in self.groups:
@@ -161,14 +175,14 @@ class TableAr(nn.Module):
         hidden = self._dropped(torch.relu(torch.baddbmm(self.first_bias[which], inputs, self.first[which])))
         more = torch.baddbmm(self.second_bias[which], hidden, self.second[which])
         hidden = hidden + self._dropped(torch.relu(more))
-        right = tokens.T[which][..., None]  # (C, B, 1)
+        right = tokens.T[which]  # (C, B)
         told, done = [], 0
         for (start, stop), group in zip(self.spans, self.groups, strict=True):
             mine: Some = ALL if some is None else some[(some >= start) & (some < stop)] - start
             count = stop - start if some is None else len(mine)  # type: ignore[arg-type]
             here = slice(done, done + count)
             logits = torch.baddbmm(group.biases(mine), hidden[here], group.heads(mine).transpose(1, 2))
-            told.append((logits.gather(2, right[here]) - logits.logsumexp(2, keepdim=True))[..., 0])
+            told.append(group.said(logits, right[here], mine, self.training) - logits.logsumexp(2))
             done += count
         return torch.cat(told)
 
@@ -246,6 +260,26 @@ class Likelihood(nn.Module):
         if model.columns > WIDE:
             some = torch.randperm(model.columns, device=tokens.device)[:WIDE].sort().values
         return {"loss": -model(tokens, model.ranks(native, first), some).mean()}
+
+
+def _neighbourhoods(bins: Sequence[Tensor], tokens: int, deviation: float) -> tuple[Tensor, Tensor]:
+    """(n, tokens, 2 REACH + 1) int64 and float32: bins near each bin, and shares that fall with the distance.
+
+    What falls on a token that is no bin, or beyond the ends, stays with the token itself.
+    """
+    away = torch.arange(-REACH, REACH + 1)
+    weights = torch.exp(-0.5 * (away / max(deviation, 1e-6)) ** 2)
+    weights = weights / weights.sum()
+    near = (torch.arange(tokens)[:, None] + away).expand(len(bins), -1, -1)
+    is_bin = torch.zeros(len(bins), tokens, dtype=torch.bool)
+    for place, each in enumerate(bins):
+        is_bin[place, : len(each)] = each
+    inside = (near >= 0) & (near < tokens)
+    near = near.clamp(0, tokens - 1)
+    column = torch.arange(len(bins))[:, None, None]
+    share = weights * (inside & is_bin[column, near] & is_bin[..., None])
+    share[..., REACH] += 1 - share.sum(2)
+    return near.contiguous(), share
 
 
 def _grouped(sizes: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:

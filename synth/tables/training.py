@@ -58,6 +58,7 @@ def shape_of(tokens: TableTokens, looks_at: Tensor) -> Any:
     return Shape(
         [torch.from_numpy(column.count) for column in tokens.columns],
         [torch.from_numpy(column.positions()) for column in tokens.columns],
+        [torch.from_numpy(np.append((column.bin >= 0) & column.is_number, False)) for column in tokens.columns],
         looks_at,
     )
 

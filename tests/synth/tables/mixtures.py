@@ -8,6 +8,7 @@ import torch
 from synth.models.table_ar import Config, Shape, TableAr, build
 from synth.tables import neighbours
 from synth.tables.tokens import TableTokens, measure
+from synth.tables.training import shape_of
 from udfs.table.form import Column, TableForm
 
 FORM = TableForm(
@@ -38,20 +39,16 @@ def matrix(rows: int, seed: int = 0) -> np.ndarray:
     return np.stack([kind, size, gain, age, 10 - 2 * kind, np.full(rows, 5), label], 1).astype(np.float64)
 
 
-def shape_of(tokens: TableTokens, rows: np.ndarray, most: int = 48) -> Shape:
+def shape(tokens: TableTokens, rows: np.ndarray, most: int = 48) -> Shape:
     """What a model must know of these tokens."""
-    return Shape(
-        [torch.from_numpy(column.count) for column in tokens.columns],
-        [torch.from_numpy(column.positions()) for column in tokens.columns],
-        torch.from_numpy(neighbours.choose(tokens.encode(rows), tokens.sizes, most)),
-    )
+    return shape_of(tokens, torch.from_numpy(neighbours.choose(tokens.encode(rows), tokens.sizes, most)))
 
 
 def model_of(rows: np.ndarray, form: TableForm, config: Config, steps: int = 150) -> tuple[TableTokens, TableAr]:
     """A small model, trained a little, and its tokens."""
     torch.manual_seed(0)
     tokens = measure(rows, form)
-    model = build(config, shape_of(tokens, rows, config.neighbours))
+    model = build(config, shape(tokens, rows, config.neighbours))
     (phase,) = model.phases()
     optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate)
     batch = torch.from_numpy(tokens.encode(rows))
