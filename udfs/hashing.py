@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from udfs.rng import Words, keys_of, mix
+from udfs.rng import GAMMA, Words, keys_of, mix
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _NULL = np.uint64(0xA5A5A5A55A5A5A5A)
 _NAN = np.uint64(0x7FF8000000000000)
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -35,7 +34,7 @@ def row_words(table: pa.Table | pa.RecordBatch, names: Sequence[str], salt: np.u
     words = np.full(table.num_rows, salt, np.uint64)
     for name in names:
         with np.errstate(over="ignore"):
-            words = mix(words * _GAMMA + cell_words(table.column(name)))
+            words = mix(words * GAMMA + cell_words(table.column(name)))
     return words
 
 
@@ -72,13 +71,13 @@ def _valid_words(column: pa.Array) -> Words:
         return _of_codes(column)
     if pa.types.is_floating(kind):
         values = column.cast(pa.float64()).fill_null(0.0).to_numpy()
-        return mix(np.where(np.isnan(values), _NAN, values.view(np.uint64)) + _GAMMA)
+        return mix(np.where(np.isnan(values), _NAN, values.view(np.uint64)) + GAMMA)
     if pa.types.is_boolean(kind):
-        return mix(column.cast(pa.int8()).cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + _GAMMA)
+        return mix(column.cast(pa.int8()).cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + GAMMA)
     if pa.types.is_date32(kind):
-        return mix(column.cast(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + _GAMMA)
+        return mix(column.cast(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + GAMMA)
     if pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
-        return mix(column.cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + _GAMMA)
+        return mix(column.cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + GAMMA)
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind):
         return _of_codes(column.dictionary_encode())
     return np.array([word_of(repr(value)) for value in column.to_pylist()], np.uint64)
@@ -128,6 +127,6 @@ def numbered_ids(maker: str, label: str, start: int, stop: int) -> pa.Array:
     """
     numbers = np.arange(start, stop, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        words = mix(numbers * _GAMMA + word_of("which", label))
-        more = mix(numbers * _GAMMA + word_of("more", label))
+        words = mix(numbers * GAMMA + word_of("which", label))
+        more = mix(numbers * GAMMA + word_of("more", label))
     return ids(maker, words, more)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's increment: 2^64 / golden ratio, odd
+GAMMA = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's increment: 2^64 / golden ratio, odd
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
@@ -70,9 +70,9 @@ class RowRandom:
         """uint64[N, *size], uniform."""
         self._draws += 1
         with np.errstate(over="ignore"):
-            base = mix(self._rows + np.uint64(self._draws) * _GAMMA)
+            base = mix(self._rows + np.uint64(self._draws) * GAMMA)
             count = int(np.prod(size, dtype=np.int64)) if size else 1
-            counters = np.arange(1, count + 1, dtype=np.uint64) * _GAMMA
+            counters = np.arange(1, count + 1, dtype=np.uint64) * GAMMA
             words = mix(base[:, None] + counters[None, :])
         return words.reshape(len(self._rows), *size)
 
