@@ -56,15 +56,11 @@ def work_before_person(
     with engines_logged(log) as screen, shown(screen.aside) as display:
         try:
             work(display.tell)
-        except (KeyboardInterrupt, Stopped, SystemExit) as stop:  # Ray puts an exit of its own in SIGTERM's place
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            where = f" in {display.stage}" if display.stage else ""
-            kept = f"What is finished is kept: `{command}` goes on from there."
-            screen.aside.print(f"Stopped{where}, as asked. {kept}", markup=False)
-            raise typer.Exit(STOPPED) from stop
         except RecipeError:
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary to the person: a sentence here, the whole in the log
+        except (Exception, KeyboardInterrupt, Stopped, SystemExit) as error:  # Ray puts an exit in SIGTERM's place
+            if is_stop(error):
+                _stopped(screen, display.stage, command, error)
             _failed(screen, config, display.stage, error, log)
         if end is not None:
             end(config, screen)
@@ -72,7 +68,27 @@ def work_before_person(
         screen.aside.print(f"{unchanged}{in_words(time.monotonic() - began)} in all.", style="dim")
 
 
-def _failed(screen: Screen, config: Config, stage: str, error: Exception, log: Path) -> NoReturn:
+def is_stop(error: BaseException | None) -> bool:
+    """Whether someone asked for the end, be it that clearing up after that went wrong."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt | Stopped | SystemExit):
+            return True
+        error = error.__context__
+    return False
+
+
+def _stopped(screen: Screen, stage: str, command: str, stop: BaseException) -> NoReturn:
+    """The sentence for who asked for the end; what went wrong after that is in the log."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if isinstance(stop, Exception):
+        traceback.print_exception(stop)
+    where = f" in {stage}" if stage else ""
+    kept = f"What is finished is kept: `{command}` goes on from there."
+    screen.aside.print(f"Stopped{where}, as asked. {kept}", markup=False)
+    raise typer.Exit(STOPPED) from stop
+
+
+def _failed(screen: Screen, config: Config, stage: str, error: BaseException, log: Path) -> NoReturn:
     """One sentence for the person; the traceback for the log (descriptor 2 leads there)."""
     where, said = f" in {stage}" if stage else "", in_a_sentence(error)
     if is_disk_full(error):

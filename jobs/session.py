@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,10 @@ def session(config: Config, app: str = "seedbed") -> Iterator[SparkSession]:
     try:
         yield started
     finally:
-        started.stop()
+        # A signal may have come between a question to the JVM and its answer, and whatever is asked next on that
+        # connection gets the answer of before. Every thread has a connection of its own.
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(started.stop).result()
 
 
 def log_path(config: Config) -> str:
