@@ -58,7 +58,7 @@ def work_before_person(
             work(display.tell)
         except RecipeError:
             raise
-        except (Exception, KeyboardInterrupt, Stopped, SystemExit) as error:  # Ray puts an exit in SIGTERM's place
+        except (Exception, KeyboardInterrupt, Stopped, SystemExit) as error:  # noqa: BLE001 - the boundary to the person
             if is_stop(error):
                 _stopped(screen, display.stage, command, error)
             _failed(screen, config, display.stage, error, log)
@@ -69,7 +69,9 @@ def work_before_person(
 
 
 def is_stop(error: BaseException | None) -> bool:
-    """Whether someone asked for the end, be it that clearing up after that went wrong."""
+    """Whether someone asked for the end, be it that clearing up after that went wrong. Ray puts an exit in SIGTERM's
+    place.
+    """
     while error is not None:
         if isinstance(error, KeyboardInterrupt | Stopped | SystemExit):
             return True
