@@ -2,13 +2,14 @@
 
 Delta reads a log entry that was cut at a line's end without a word, and then shows fewer rows. So every entry since
 the last checkpoint is looked at before a table is read or written: it must be JSON, say who committed, and agree with
-the file count that Delta keeps beside it. Delta's local log store is not safe between processes, so writers of a
-local table take turns by a lock.
+the number of files and of bytes that Delta keeps beside it. Delta's local log store is not safe between processes, so
+writers of a local table take turns by a lock.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,17 @@ class Commit:
     info: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Holds:
+    """Files of a table and their bytes (NaN where not told), or by how much these grew."""
+
+    files: int
+    bytes: float
+
+    def __str__(self) -> str:
+        return f"{self.files} files of {self.bytes:,.0f} bytes"
+
+
 def has_log(place: str) -> bool:
     """Whether a Delta table lies at the path or URI."""
     return bool(_versions(*runs.filesystem(f"{place}/_delta_log"))[0])
@@ -48,13 +60,13 @@ def check_log(place: str) -> Commit | None:
         return None
     newest = max(entries)
     first = min(checkpoint + 1, newest) if checkpoint >= 0 else 0
-    files: int | None = None
+    holds: Holds | None = None
     info: dict[str, Any] = {}
     for version in range(first, newest + 1):
         if version not in entries:
             raise _damaged(place, version, "it is missing")
         info, change = _entry(place, system, path, version)
-        files = _files_after(place, system, path, version, files, change)
+        holds = _holds_after(place, system, path, version, holds, change)
     return Commit(newest, info)
 
 
@@ -72,38 +84,43 @@ def _versions(system: fs.FileSystem, path: str) -> tuple[set[int], int]:
     return entries, max((int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name))), default=-1)
 
 
-def _entry(place: str, system: fs.FileSystem, path: str, version: int) -> tuple[dict[str, Any], int]:
-    """An entry's commit information, and by how many files it grew the table."""
+def _entry(place: str, system: fs.FileSystem, path: str, version: int) -> tuple[dict[str, Any], Holds]:
+    """An entry's commit information, and by how much it grew the table."""
     with system.open_input_stream(f"{path}/{version:020d}.json") as stream:
         lines = stream.read().splitlines()
-    info, change = None, 0
+    info, files, size = None, 0, 0
     for number, line in enumerate(lines, 1):
         try:
             action = json.loads(line)
         except ValueError as error:
             raise _damaged(place, version, f"line {number} is not JSON") from error
         info = action.get("commitInfo", info)
-        change += ("add" in action) - ("remove" in action)
+        for word, sign in (("add", 1), ("remove", -1)):
+            if word in action:
+                files, size = files + sign, size + sign * action[word].get("size", math.nan)
     if info is None:
         raise _damaged(place, version, "it is empty" if not lines else "it does not say who committed")
-    return info, change
+    return info, Holds(files, size)
 
 
-def _files_after(
-    place: str, system: fs.FileSystem, path: str, version: int, before: int | None, change: int
-) -> int | None:
-    """How many files Delta says the table has at `version`; None where it does not say. Raises where the entry
-    disagrees.
-    """
+def _holds_after(
+    place: str, system: fs.FileSystem, path: str, version: int, before: Holds | None, change: Holds
+) -> Holds | None:
+    """What Delta says the table holds at `version`; None where it does not say. Raises where the entry disagrees."""
     try:
         with system.open_input_stream(f"{path}/{version:020d}.crc") as stream:
-            said = json.loads(stream.read()).get("numFiles")
+            said = json.loads(stream.read())
     except (FileNotFoundError, ValueError):
         return None
-    before = 0 if version == 0 else before
-    if said is not None and before is not None and before + change != said:
-        raise _damaged(place, version, f"it leaves {before + change} files, the table had {said}")
-    return None if said is None else int(said)
+    if "numFiles" not in said:
+        return None
+    told = Holds(int(said["numFiles"]), said.get("tableSizeBytes", math.nan))
+    before = Holds(0, 0) if version == 0 else before
+    if before is not None:
+        left = Holds(before.files + change.files, before.bytes + change.bytes)
+        if left.files != told.files or abs(left.bytes - told.bytes) > 0:  # of bytes not told nothing is known
+            raise _damaged(place, version, f"it leaves {left}, the table had {told}")
+    return told
 
 
 def _damaged(place: str, version: int, what: str) -> StageError:

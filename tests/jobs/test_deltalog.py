@@ -19,12 +19,12 @@ def entry(place: Path, version: int, adds: int = 1, removes: int = 0, files: int
     log = place / "_delta_log"
     log.mkdir(parents=True, exist_ok=True)
     actions: list[dict[str, Any]] = [{"commitInfo": {"operation": "MERGE", "userMetadata": f"told {version}"}}]
-    actions += [{"add": {"path": f"{version}-{each}"}} for each in range(adds)]
-    actions += [{"remove": {"path": f"gone-{each}"}} for each in range(removes)]
+    actions += [{"add": {"path": f"{version}-{each}", "size": 10}} for each in range(adds)]
+    actions += [{"remove": {"path": f"gone-{each}", "size": 10}} for each in range(removes)]
     path = log / f"{version:020d}.json"
     path.write_text("".join(json.dumps(action) + "\n" for action in actions))
     if files is not None:
-        (log / f"{version:020d}.crc").write_text(json.dumps({"numFiles": files}))
+        (log / f"{version:020d}.crc").write_text(json.dumps({"numFiles": files, "tableSizeBytes": files * 10}))
     return path
 
 
@@ -49,7 +49,10 @@ def test_a_whole_log_tells_its_newest_commit(place: Path) -> None:
     ("harm", "words"),
     [
         (lambda path: path.write_text(path.read_text()[:-9]), "is not JSON"),
-        (lambda path: path.write_text(path.read_text().splitlines()[0] + "\n"), "it leaves 2 files, the table had 3"),
+        (
+            lambda path: path.write_text(path.read_text().splitlines()[0] + "\n"),
+            "leaves 2 files of 20 bytes, .* had 3 files",
+        ),
         (lambda path: path.write_text("\n".join(path.read_text().splitlines()[1:])), "does not say who committed"),
         (lambda path: path.write_text(""), "it is empty"),
         (lambda path: path.unlink(), "it is missing"),
@@ -61,6 +64,16 @@ def test_a_damaged_entry_is_named_with_its_version(place: Path, harm: Any, words
     harm(place / "_delta_log" / f"{1:020d}.json")
     with pytest.raises(StageError, match=f"version 1 of the table is damaged.*{words}"):
         check_log(str(place))
+
+
+def test_a_cut_entry_that_changed_files_for_as_many_others_is_found_by_their_bytes(place: Path) -> None:
+    """A MERGE often leaves as many files as there were."""
+    path = entry(place, 3, adds=1, removes=1)
+    (place / "_delta_log" / f"{3:020d}.crc").write_text(json.dumps({"numFiles": 2, "tableSizeBytes": 25}))
+    with pytest.raises(StageError, match="it leaves 2 files of 20 bytes, the table had 2 files of 25 bytes"):
+        check_log(str(place))
+    path.write_text(path.read_text().replace('"3-0", "size": 10', '"3-0", "size": 15'))
+    assert check_log(str(place)) is not None
 
 
 def test_entries_before_a_checkpoint_are_not_needed(place: Path) -> None:
