@@ -35,7 +35,7 @@ _MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images
 _REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
 
 STAGES: tuple[Stage, ...] = (
-    Stage("ingest", "spark", 1, ("modality", "labels", "sources")),
+    Stage("ingest", "spark", 1, ("modality", "labels", "sources", "cells")),
     Stage("clean", "spark", 1, ("image", "table", "labels", "clean", "split", "seed", "has_label"), ("ingest.rows",)),
     Stage(
         "label",
@@ -104,6 +104,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     special = {
         "recipe": whole,
         "has_label": recipe.label is not None,
+        "cells": {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None,
         "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
         "generator": _trained(made),
         "plan": {key: made.get(key) for key in ("rows", "temperature")},

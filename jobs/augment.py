@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,28 +17,16 @@ from conf import Config, runs
 from conf.errors import StageError
 from conf.progress import progress
 from conf.runs import StageResult
-from conf.schema import Augment, ImageForm
-from jobs.partners import child_ids, choose_partners, with_partners
+from conf.schema import Augment
+from jobs.partners import AnyCompiled, child_ids, choose_partners, with_partners
+from jobs.ways import way_of
 from udfs import records
-from udfs.steps import PARTNER_COLUMNS, Compiled, compile_steps
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 STAGE = "augment"
-CALL_ROWS = 2048  # children made by one call of the steps
-CALL_BYTES = 64 << 20  # of their parents' decoded pixels
 TASK_ROWS = 4096  # children worth a task of their own
-PARTNERS = pa.list_(
-    pa.struct(
-        [
-            pa.field("copy", pa.int32()),
-            pa.field("partner_id", pa.string()),
-            pa.field("partner_label", pa.string()),
-            pa.field("partner_image", pa.binary()),
-        ]
-    )
-)
 
 
 def run(spark: SparkSession, config: Config) -> StageResult:
@@ -50,9 +39,11 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     parents = spark.read.parquet(f"{real.folder}/rows/row_split=train")
     augment = config.recipe.augment
     assert augment is not None
-    planned = sum(real.counts["splits"]["train"].values()) * augment.copies
+    planned = augment.planned(real.counts["splits"]["train"])
+    way = way_of(config.recipe, STAGE)
     with progress(STAGE, planned, "rows") as bar:
-        made = children(parents, augment, config.recipe.image, config.recipe.seed, planned)
+        compiled, schema = way.compiled(config), records.row_schema(config.recipe)
+        made = children(parents, augment, compiled, way, schema, config.recipe.seed, planned)
         path = hand_off(made, place.folder, "rows")
         counted = census_of([path], lambda paths: spark.read.parquet(*paths))
         bar.advance(planned)
@@ -63,48 +54,65 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     return StageResult(counts, {"rows": digest(counted)})
 
 
-def makers(augment: Augment, form: ImageForm, seed: int) -> list[str]:
-    """The maker of each copy, the first one's first."""
-    return makers_of(compile_steps(augment.steps, form=form), seed, augment.copies)
-
-
-def makers_of(compiled: Compiled, seed: int, copies: int) -> list[str]:
-    """The maker of each copy. Steps use no statistics yet, hence the empty digest."""
+def makers(compiled: AnyCompiled, seed: int, copies: int) -> list[str]:
+    """The maker of each copy, the first one's first. What statistics the steps use is part of what they are."""
     return [records.maker("augmented", compiled.identity, "", seed, copy) for copy in range(1, copies + 1)]
 
 
-def children(parents: DataFrame, augment: Augment, form: ImageForm, seed: int, planned: int) -> DataFrame:
+def children(
+    parents: DataFrame,
+    augment: Augment,
+    compiled: AnyCompiled,
+    way: ModuleType,
+    schema: pa.Schema,
+    seed: int,
+    planned: int,
+) -> DataFrame:
     """All copies of all parents, about `planned` rows; the same rows under any partitioning."""
     from jobs.spark import map_rows, spread
 
-    compiled = compile_steps(augment.steps, form=form)
-    named = tuple(makers_of(compiled, seed, augment.copies))
-    schema = records.image_schema(form.masks, form.boxes)
+    named = tuple(makers(compiled, seed, augment.most_copies))
     rows = spread(parents, -(-planned // TASK_ROWS))
     if compiled.needs_partners:
-        rows = with_partners(rows, choose_partners(parents, compiled, named, seed))
-    per_call = max(1, min(CALL_ROWS // augment.copies, CALL_BYTES // compiled.form.bytes_per_image))
-    return map_rows(rows, Children(compiled, named, seed, schema), schema, per_call)
+        rows = with_partners(rows, choose_partners(parents, compiled, way, named, seed), compiled, way)
+    most = way.call_rows(compiled)
+    label = way.label_name(compiled)
+    make = Children(compiled, named, seed, schema, most, way.partner_types(compiled), augment.copies, label)
+    return map_rows(rows, make, schema, max(1, most // augment.most_copies))
 
 
 @dataclass(frozen=True)
 class Children:
     """A batch of parents to the rows of all their copies."""
 
-    compiled: Compiled
+    compiled: AnyCompiled
     makers: tuple[str, ...]
     seed: int
     schema: pa.Schema
+    most: int
+    partner_types: dict[str, pa.DataType]
+    copies: int | dict[str, int]
+    label: str = "label"
 
     def __call__(self, parents: pa.RecordBatch) -> Iterator[pa.Table]:
-        """The children, at most about CALL_ROWS at a time."""
-        copies = max(1, CALL_ROWS // parents.num_rows)
+        """The children, at most about `most` at a time."""
+        copies = max(1, self.most // parents.num_rows)
         for start in range(0, len(self.makers), copies):
             numbers = range(start + 1, min(start + copies, len(self.makers)) + 1)
-            drafts = [self._draft(parents, copy) for copy in numbers]
-            batch = pa.Table.from_batches(drafts).combine_chunks().to_batches()[0]
-            made = pa.Table.from_batches([self.compiled(batch, self.seed)])
-            yield records.with_hashes(records.conform(made, self.schema))
+            drafts = [self._draft(self._with_copy(parents, copy), copy) for copy in numbers]
+            batch = pa.Table.from_batches(drafts).combine_chunks()
+            for whole in batch.to_batches():
+                made = pa.Table.from_batches([self.compiled(whole, self.seed)])
+                if "soft_label" not in self.schema.names and "soft_label" in made.schema.names:
+                    made = made.drop_columns("soft_label")  # rows of tables keep the label of the larger share
+                yield records.with_hashes(records.conform(made, self.schema))
+
+    def _with_copy(self, parents: pa.RecordBatch, copy: int) -> pa.RecordBatch:
+        """The parents whose label has so many copies."""
+        if isinstance(self.copies, int):
+            return parents
+        labels = parents.column(self.label).cast(pa.string()).to_pylist()
+        return parents.filter(pa.array([self.copies.get(label, 0) >= copy for label in labels], pa.bool_()))
 
     def _draft(self, parents: pa.RecordBatch, copy: int) -> pa.RecordBatch:
         """One copy's children before the steps: their ids and lineage, their parents' payload."""
@@ -123,22 +131,19 @@ class Children:
             "row_hash": pa.nulls(size, pa.string()),
         }
         if self.compiled.needs_partners:
-            columns |= _partners_of(parents.column("partners").to_pylist(), copy)
+            columns |= self._partners(parents.column("partners").to_pylist(), copy)
         return pa.RecordBatch.from_pydict(columns)
 
     def _told(self, copy: int) -> str:
         """What `row_source` says."""
         return f"copy {copy} of {' > '.join(step.name for step in self.compiled.steps)}"
 
-
-def _partners_of(lists: list[list[dict[str, Any]] | None], copy: int) -> dict[str, pa.Array]:
-    """The partner columns of one copy, null where a child has none."""
-    own = [next((each for each in some or [] if each["copy"] == copy), None) for some in lists]
-    types = (pa.binary(), pa.string(), pa.string())
-    return {
-        name: pa.array([each and each[name] for each in own], kind)
-        for name, kind in zip(PARTNER_COLUMNS, types, strict=True)
-    }
+    def _partners(self, lists: list[list[dict[str, Any]] | None], copy: int) -> dict[str, pa.Array]:
+        """The partner columns of one copy, null where a child has none."""
+        own = [next((each for each in some or [] if each["copy"] == copy), None) for some in lists]
+        return {
+            name: pa.array([each and each[name] for each in own], kind) for name, kind in self.partner_types.items()
+        }
 
 
 if __name__ == "__main__":

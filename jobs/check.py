@@ -12,25 +12,19 @@ from typing import Any
 from conf import Config, runs
 from conf.errors import RecipeError
 from conf.schema import Step
+from jobs.ways import way_of
 
 
 def check_recipe(config: Config) -> None:
     """Resolve every name and option of the stages that are not done. Raises RecipeError with file and key."""
-    if config.recipe.modality == "table":
-        raise RecipeError(
-            f"{config.origin}, modality: it has table, and this version reads, cleans and merges image rows alone;"
-            " generators, judges and measures of tables are there to be called from Python."
-        )
     todo = {each.key for each in runs.survey(config) if each.done is None}
     recipe = config.recipe
     if "clean" in todo and recipe.clean.rules:
-        from udfs.steps import compile_rules
-
-        _compiled(config, "clean.rules", recipe.clean.rules, compile_rules)
+        _compiled(config, "clean.rules", recipe.clean.rules, lambda _: way_of(recipe, "clean").check_rules(recipe))
     if "augment" in todo and recipe.augment:
-        from udfs.steps import compile_steps
-
-        _compiled(config, "augment.steps", recipe.augment.steps, lambda steps: compile_steps(steps, form=recipe.image))
+        _compiled(
+            config, "augment.steps", recipe.augment.steps, lambda _: way_of(recipe, "augment").check_steps(recipe)
+        )
     for place, generator in enumerate(recipe.generate):
         if f"train.{generator.name}" in todo:
             from synth.job import options_of

@@ -1,31 +1,29 @@
-"""Clean: decode, refuse, merge copies, split, refuse outliers.
+"""Clean: parse or decode, refuse, merge copies, split, refuse outliers.
 
-In this order: decode and stateless rules; copies and groups; split; measures of train rows; rules that need them.
-Each pass reads what the one before laid down. All but the first and the last work on marks of some hundred bytes a
-row, not on images. Outliers are refused among train rows only; elsewhere they are flagged, so that the yardstick
-stays whole.
+In this order: cells or files parsed and stateless rules; copies and groups; split; measures of train rows; rules that
+need them. What differs by modality lies in `jobs/images/clean.py` and `jobs/tabular/clean.py`. Each pass reads what the
+one before laid down; all but the first and the last work on marks of some hundred bytes a row. Outliers are refused
+among train rows only; elsewhere they are flagged, so that the yardstick stays whole.
 """
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from conf import Config, runs
 from conf.errors import StageError
 from conf.progress import Bar, progress
 from conf.runs import Place, StageResult
-from jobs import assignments, duplicates, outliers, verdicts
-from jobs.decoding import Decoding, decoding_schema, thumb_shape
-from jobs.duplicates import Near
-from jobs.ingest import row_schema
+from jobs import assignments, duplicates, verdicts
 from jobs.staging import lay_down, remove
+from jobs.ways import way_of
 from udfs import records
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 STAGE = "clean"
-OUTLIER = "outlier"
 _WORK = "work"
 
 
@@ -34,17 +32,18 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     from jobs.places import exists
     from jobs.spark import merge_rows, publish_refused, read
 
-    place = runs.locate(config, STAGE)
-    schema = row_schema(config)
+    place, way = runs.locate(config, STAGE), way_of(config.recipe, STAGE)
+    schema = records.row_schema(config.recipe)
     ingested = place.inputs["ingest"]
     arrived = ingested.counts["rows"]
     with progress(STAGE, 2 * arrived, "rows") as bar:
-        decoded = _decoded(spark, config, place, read(spark, config, "raw", ingested.versions["raw"]))
+        rows, counted = way.prepared(spark, config, place, read(spark, config, "raw", ingested.versions["raw"]))
         bar.advance(arrived)
-        judged, notes = _judged(spark, config, place, decoded, bar)
-        outcome = verdicts.write(_whole(decoded, judged), place.folder, schema)
+        decided, notes = _decided(spark, config, place, way, rows, bar)
+        whole, more = way.finished(spark, config, place, rows, decided, bar)
+        outcome = verdicts.write(whole, place.folder, schema, way.label_column(config.recipe))
         bar.advance(arrived)
-        counts = outcome.counts()
+        counts = outcome.counts() | counted | more
         _check_law(counts, arrived)
         if counts["refused"] or exists(spark, config, "quarantine"):
             publish_refused(spark, config, STAGE, f"{place.folder}/refused", records.refused_schema(schema))
@@ -58,31 +57,17 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     )
 
 
-def _decoded(spark: SparkSession, config: Config, place: Place, raw: DataFrame) -> DataFrame:
-    """Every row in canonical form with its marks, or with the reason why not."""
-    from jobs.spark import map_rows
-    from udfs.rules import compile_rules
-
-    rules = compile_rules(config.recipe.clean.rules)
-    decoding = Decoding(config.recipe.image, rules, decoding_schema(row_schema(config)), STAGE)
-    return lay_down(
-        spark, map_rows(raw, decoding, decoding.schema, decoding.batch_rows), place.folder, f"{_WORK}/decoded"
-    )
-
-
-def _judged(
-    spark: SparkSession, config: Config, place: Place, decoded: DataFrame, bar: Bar
+def _decided(
+    spark: SparkSession, config: Config, place: Place, way: ModuleType, rows: DataFrame, bar: Bar
 ) -> tuple[DataFrame, list[str]]:
-    """What becomes of each row: row_id, fate, reason, detail, split, group, and whether it is far from its class.
+    """What becomes of each row as far as copies and splits decide it: row_id, fate, reason, detail, split, group.
 
     And notes.
     """
-    from pyspark.sql import functions as F
-
     clean = config.recipe.clean
     bar.note("copies and splits")
-    marked = _marked(spark, config, place, decoded)
-    near = _near(spark, config, place, marked, decoded)
+    marked = _marked(spark, config, place, way, rows)
+    near = way.near(spark, config, place, marked, rows)
     if near is not None and clean.duplicates.near == "drop":
         marked = duplicates.merge_near(marked, near.hubs)
     grouped = assignments.with_units(marked, near.hubs if near else None, config.recipe.split.group)
@@ -93,91 +78,31 @@ def _judged(
         decided = assignments.refuse_copies_apart(decided)
     decided = lay_down(spark, decided, place.folder, f"{_WORK}/decided")
     assignments.record(config, place, decided)
-    star = duplicates.row_id_of(F.col("hub"))
-    decided = decided.withColumn("row_group", F.coalesce("row_group", star))
     notes = []
     if near is not None and near.cut_blocks:
         notes.append(
             f"{near.cut_blocks} blocks of look-alikes were too large to compare whole;"
             " near copies in them may stand apart"
         )
-    return _with_outliers(config, decided, decoded, bar), notes
+    return decided.withColumn("row_group", way.group_of()), notes
 
 
-def _marked(spark: SparkSession, config: Config, place: Place, decoded: DataFrame) -> DataFrame:
+def _marked(spark: SparkSession, config: Config, place: Place, way: ModuleType, rows: DataFrame) -> DataFrame:
     """The rows' facts, with exact copies marked."""
     from pyspark.sql import functions as F
 
-    facts = decoded.select("row_id", "label", F.col("row_split").alias("given"), "row_group", "pixels", "row_reason")
+    facts = way.facts(config, rows)
     known = assignments.known_splits(spark, config, place)
     facts = (
         facts.withColumn("known", F.lit(None).cast("string")) if known is None else facts.join(known, "row_id", "left")
     )
     good = facts.where("row_reason is null").drop("row_reason")
-    marked = duplicates.mark_exact(good, config.recipe.clean.duplicates, config.recipe.label is not None)
+    rule = config.recipe.clean.duplicates
+    marked = duplicates.mark_exact(good, rule, config.recipe.label is not None, way.copies(config.recipe))
     unread = facts.where("row_reason is not null").withColumns(
         {"fate": F.lit(verdicts.REFUSED), "is_node": F.lit(False)}
     )
     return lay_down(spark, marked.unionByName(unread, allowMissingColumns=True), place.folder, f"{_WORK}/marked")
-
-
-def _near(spark: SparkSession, config: Config, place: Place, marked: DataFrame, decoded: DataFrame) -> Near | None:
-    """Near copies and their stars; nothing where the recipe lets near copies be."""
-    rule = config.recipe.clean.duplicates
-    if rule.near == "keep":
-        return None
-    nodes = marked.where("is_node").select("row_id", "node").join(decoded.select("row_id", "look", "thumb"), "row_id")
-    found = duplicates.near_pairs(nodes, rule.max_distance_bits, thumb_shape(config.recipe.image))
-    return duplicates.near_copies(spark, found, f"{place.folder}/{_WORK}")
-
-
-def _with_outliers(config: Config, decided: DataFrame, decoded: DataFrame, bar: Bar) -> DataFrame:
-    """Verdicts with rows far from their class refused (train, where the recipe says so) or marked `is_outlier`."""
-    from pyspark.sql import functions as F
-
-    rule = config.recipe.clean.outliers
-    if rule is None:
-        return decided.withColumn("is_outlier", F.lit(False))
-    bar.note("outliers")
-    labelled = decided.where("fate = 'kept' and label is not null and row_split != 'unlabelled'")
-    thumbed = labelled.select("row_id", "label", "row_split").join(decoded.select("row_id", "thumb"), "row_id")
-    usual = outliers.measured(thumbed.where("row_split = 'train'"), thumb_shape(config.recipe.image))
-    far = outliers.scores(thumbed, usual).where(F.col("z") > rule.threshold)
-    joined = decided.join(far, "row_id", "left").withColumn("is_outlier", F.col("z").isNotNull())
-    gone = F.col("is_outlier") & (F.col("row_split") == "train") & F.lit(rule.action == "quarantine")
-    told = F.format_string(f"robust z of %.1f from its class, over {rule.threshold:g}", "z")
-    return joined.withColumns(
-        {
-            "row_reason": F.when(gone, OUTLIER).otherwise(F.col("row_reason")),
-            "row_detail": F.when(gone, told).otherwise(F.col("row_detail")),
-            "fate": F.when(gone, verdicts.REFUSED).otherwise(F.col("fate")),
-        }
-    )
-
-
-def _whole(decoded: DataFrame, judged: DataFrame) -> DataFrame:
-    """Rows with their verdicts.
-
-    Hidden labels are taken away, and the images of rows that are neither kept nor refused.
-    """
-    from pyspark.sql import functions as F
-
-    told = judged.select("row_id", "fate", "row_split", "row_group", "row_reason", "row_detail", "is_outlier")
-    rows = decoded.drop("row_split", "row_group", "row_reason", "row_detail").join(told, "row_id", "left")
-    hidden = F.coalesce(F.col("row_split") == "unlabelled", F.lit(False))
-    flagged = F.col("is_outlier") & (F.col("fate") == verdicts.KEPT)
-    payload = [name for name in ("image", "mask", "boxes") if name in decoded.columns]
-    stays = F.col("fate").isin(verdicts.KEPT, verdicts.REFUSED)
-    return rows.withColumns(
-        {
-            "row_flags": F.when(flagged, F.array_union("row_flags", F.array(F.lit(OUTLIER)))).otherwise(
-                F.col("row_flags")
-            ),
-            "row_label_source": F.when(~hidden, F.col("row_label_source")),
-            "label": F.when(~hidden, F.col("label")),
-            **{name: F.when(stays, F.col(name)) for name in payload},
-        }
-    )
 
 
 def _check_law(counts: dict[str, Any], arrived: int) -> None:

@@ -166,26 +166,23 @@ def new(
         Path,
         typer.Option(
             "--from",
-            help="A folder of images, one folder a class or with a CSV manifest; or an NPZ.",
+            help="A table (CSV, JSON lines, Parquet, ORC, Delta; a file, folder or pattern); or images: a folder with"
+            " one folder a class or a CSV manifest, or an NPZ.",
             show_default=False,
         ),
     ],
-    label: Annotated[
-        str | None, typer.Option("--label", help="The manifest's column of labels, where it cannot be told.")
-    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The column of labels, where it cannot be told.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the recipe; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over ./NAME.yaml where it is there.")] = False,
 ) -> None:
-    """Look at your own images and write a commented recipe for them, ./NAME.yaml."""
+    """Look at your own table or images and write a commented recipe for them, ./NAME.yaml."""
     import conf
-    from jobs.look import look_at
-    from jobs.new import check_name, write
+    from jobs.new import check_name
     from jobs.terminal import screen
 
     check_name(name)
     file = Path(f"{name}.yaml")
-    seen = look_at(source, label)
-    text = write(name, seen, file)
+    text, told = _written(name, source, label, file)
     if dry_run:
         screen().result.print(text, markup=False)
         return
@@ -193,9 +190,47 @@ def new(
         raise RecipeError(f"./{file} is there already: --force writes over it.")
     file.write_text(text, "utf-8")
     conf.load(f"./{file}")
-    screen().result.print(
-        f"./{file}: {seen.total:,} images, {len(seen.labels)} classes. Next: seedbed run ./{file}", markup=False
-    )
+    screen().result.print(f"./{file}: {told}. Next: seedbed run ./{file}", markup=False)
+
+
+def _written(name: str, source: Path, label: str | None, file: Path) -> tuple[str, str]:
+    """The text of a recipe for what lies at `source`, and in a few words what that is."""
+    from jobs.tabular import look as tables
+
+    if tables.is_table(source):
+        from jobs.tabular import new as tabular
+        from jobs.tabular.profiling import profile_of
+
+        profile = profile_of(source, label)
+        return tabular.write(name, profile, file), f"{profile.rows:,} rows of {len(profile.columns)} columns"
+    from jobs import new as images
+    from jobs.look import look_at
+
+    seen = look_at(source, label)
+    return images.write(name, seen, file), f"{seen.total:,} images, {len(seen.labels)} classes"
+
+
+@app.command(rich_help_panel=DAILY)
+def profile(
+    source: Annotated[
+        Path, typer.Option("--from", help="A table: CSV, JSON lines, Parquet, ORC or Delta; a file, folder or pattern.")
+    ],
+    label: Annotated[str | None, typer.Option("--label", help="The column of labels, where it cannot be told.")] = None,
+    to: Annotated[Path, typer.Option("--to", help="The HTML page that is written.")] = Path("profile.html"),
+) -> None:
+    """Look at your own table: types, missing tokens, ranges, categories, ids, dates, copies; as a table and a page."""
+    from jobs.tabular import profile_page
+    from jobs.tabular.look import is_table
+    from jobs.tabular.profiling import profile_of
+    from jobs.terminal import screen
+
+    if not is_table(source):
+        raise RecipeError(f"--from {source}: is no table; `seedbed new` looks at images.")
+    found = profile_of(source, label)
+    to.write_text(profile_page.page(found), "utf-8")
+    for part in profile_page.shown(found):
+        screen().result.print(part)
+    screen().result.print(f"{to}", markup=False)
 
 
 @app.command(name="list", rich_help_panel=DAILY)
@@ -263,8 +298,9 @@ def explain(
         f", confidence {row['row_label_confidence']:.3f}" if row.get("row_label_confidence") is not None else ""
     )
     out.print(f"{row['row_id']}  {row['row_origin']}, in {found.table}", markup=False, style="bold")
+    label = row.get(config.recipe.label_column)
     out.print(
-        f"split {row['row_split'] or 'none'}; label {row['label']} ({row['row_label_source']}{confidence})",
+        f"split {row['row_split'] or 'none'}; label {label} ({row['row_label_source']}{confidence})",
         markup=False,
     )
     for line in found.lines:

@@ -32,11 +32,22 @@ MAX_BLOCK = 20_000  # rows compared with one another, some seconds' work
 MAX_PAIRS_ON_DRIVER = 200_000  # some 40 MB; beyond, stars are made in rounds on the workers
 _CHUNK = 512
 _BLOCKED = pa.schema([("node", pa.string()), ("look", pa.int64()), ("thumb", pa.binary()), ("band", pa.int64())])
-_PAIRS = pa.schema([("first", pa.string()), ("second", pa.string()), ("distance", pa.int64())])
+PAIRS = pa.schema([("first", pa.string()), ("second", pa.string()), ("distance", pa.int64())])
 _SEPARATOR = ":"
 
 
-def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> DataFrame:
+@dataclass(frozen=True)
+class Copies:
+    """What makes rows copies, in words, and whether copies of different labels are a conflict that refuses them."""
+
+    detail: str
+    may_conflict: bool = True
+
+
+PIXELS = Copies("the pixels are the same")
+
+
+def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool, copies: Copies = PIXELS) -> DataFrame:
     """Facts with `rank`, `node`, `is_node` and, where already known, `fate`, `row_reason` and `row_detail`.
 
     `rank` is 0 for given test rows, 1 for given val rows, 2 for all others. Rows of equal pixels and rank are copies;
@@ -48,15 +59,15 @@ def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> Dat
 
     rank = F.when(F.col("given") == "test", 0).when(F.col("given") == "val", 1).otherwise(2)
     alike = Window.partitionBy("pixels")
-    copies = Window.partitionBy("pixels", "rank")
+    equal = Window.partitionBy("pixels", "rank")
     order = F.concat_ws(
         _SEPARATOR, F.col("rank"), F.col("known").isNull().cast("int"), salted("star", "row_id"), "row_id"
     )
-    best_first = copies.orderBy(F.col("label").isNull(), F.col("given").isNull(), F.col("known").isNull(), "row_id")
+    best_first = equal.orderBy(F.col("label").isNull(), F.col("given").isNull(), F.col("known").isNull(), "row_id")
     marked = facts.withColumn("rank", rank).withColumns(
         {
             "top": F.min("rank").over(alike),
-            "labels": F.array_sort(F.collect_set("label").over(copies)),
+            "labels": F.array_sort(F.collect_set("label").over(equal)),
             "place": F.row_number().over(best_first),
             "node": F.first(order).over(best_first),
         }
@@ -65,18 +76,18 @@ def mark_exact(facts: DataFrame, rule: Duplicates, has_label_stage: bool) -> Dat
     unlabelled = F.col("label").isNull() & ((F.col("rank") < 2) | F.lit(not has_label_stage))
     reason = (
         F.when(F.col("rank") > F.col("top"), F.when(F.col("top") == 0, "copy_of_test").otherwise("copy_of_val"))
-        .when(F.size("labels") > 1, "label_conflict")
+        .when((F.size("labels") > 1) & F.lit(copies.may_conflict), "label_conflict")
         .when(~merged & unlabelled, "label_missing")
     )
-    detail = (
+    told = (
         F.when(reason == "label_conflict", F.concat(F.lit("copies are labelled "), F.concat_ws(", ", "labels")))
         .when(reason == "label_missing", "no label, and the recipe has no label stage that would give one")
-        .when(reason.isNotNull(), "the pixels are the same")
+        .when(reason.isNotNull(), copies.detail)
     )
     fate = F.when(reason.isNotNull(), "refused").when(merged, "merged")
     columns = {
         "row_reason": reason,
-        "row_detail": detail,
+        "row_detail": told,
         "fate": fate,
         "is_node": (F.col("place") == 1) & reason.isNull(),
     }
@@ -119,7 +130,7 @@ def near_pairs(nodes: DataFrame, max_distance_bits: int, shape: tuple[int, int, 
         blocked.withColumn("others", F.count("*").over(Window.partitionBy("band"))).where("others > 1").drop("others")
     )
     ordered = shared.sortWithinPartitions("band", "node")
-    return ordered.mapInArrow(_pair_finder(max_distance_bits, shape), from_arrow_schema(_PAIRS))
+    return ordered.mapInArrow(_pair_finder(max_distance_bits, shape), from_arrow_schema(PAIRS))
 
 
 def _in_bands(bits: int) -> Callable[[pa.RecordBatch], pa.Table]:
@@ -149,7 +160,7 @@ def _pair_finder(
     bits: int, shape: tuple[int, int, int]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for band, block in _blocks(batches):
+        for band, block in blocks_of(batches):
             nodes = block.column("node").to_pylist()
             looks, thumbs = _words(block.column("look")), unpacked(block.column("thumb"), shape)
             for rows, was_cut in _bounded(looks, band, bits):
@@ -159,13 +170,13 @@ def _pair_finder(
                     told.append((first, second, int(distance)))
                 if told:
                     yield pa.RecordBatch.from_pylist(
-                        [dict(zip(_PAIRS.names, each, strict=True)) for each in told], schema=_PAIRS
+                        [dict(zip(PAIRS.names, each, strict=True)) for each in told], schema=PAIRS
                     )
 
     return find
 
 
-def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[np.uint64, pa.Table]]:
+def blocks_of(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[np.uint64, pa.Table]]:
     """Runs of rows of one band's value, whole, however the batches cut them."""
     held: list[pa.RecordBatch] = []
     key: np.uint64 | None = None

@@ -123,6 +123,11 @@ def _real(config: Config, found: Explained) -> None:
     if source is None:
         found.again = f"{UNKNOWN}: no source of this recipe made it"
         return
+    if "image" not in row:
+        from jobs.tabular.again import record_again
+
+        found.again, found.same = record_again(config, source, row)
+        return
     if source.reader == "delta":
         found.again = f"{UNKNOWN}: Delta sources are read by Spark alone"
         return
@@ -178,26 +183,32 @@ def _cleaned(config: Config, image: bytes) -> bytes | None:
 
 def _augmented(config: Config, found: Explained) -> None:
     """A child: the steps, what they drew for this row, its parents."""
-    from udfs.steps import compile_steps
-
     row = found.row
     parents = _parents(config, row["row_parents"] or [])
+    label = config.recipe.label_column
     found.lines.append(f"made by augment: {row['row_source']}")
     for parent in row["row_parents"] or []:
         known = parents.get(parent)
         found.lines.append(
-            f"from {parent}" + (f", {known['label']}, {known['row_source']}" if known else ", which is no longer there")
+            f"from {parent}" + (f", {known[label]}, {known['row_source']}" if known else ", which is no longer there")
         )
-    steps, form, seed = _steps_of(config, row["row_id"][: records.MAKER_HEX])
+    compiled, seed = _steps_of(config, row["row_id"][: records.MAKER_HEX])
     if len(parents) < len(row["row_parents"] or []):
         found.again = f"{UNKNOWN}: a parent is no longer there"
         return
-    compiled = compile_steps(steps, form=form)
-    batch = _child_batch(row, parents, bool(compiled.needs_partners))
+    if config.recipe.modality == "table":
+        from jobs.tabular.again import child_batch
+
+        batch = child_batch(config.recipe, row, parents)
+    else:
+        batch = _child_batch(row, parents, bool(compiled.needs_partners))
     for told in compiled.explain(batch, seed)[0]["steps"]:
         drawn = ", ".join(f"{name} {_short(value)}" for name, value in told["parameters"].items())
         found.lines.append(f"  {told['step']}: {drawn or ('applied' if told['fired'] else 'not drawn')}")
-    _compare(found, compiled(batch, seed).column("image")[0].as_py(), "made again from its parents")
+    made = pa.Table.from_batches([compiled(batch, seed)])
+    schema = records.row_schema(config.recipe)
+    kept = made.select([name for name in made.schema.names if name in schema.names])
+    _compare_row(found, records.with_hashes(records.conform(kept, schema)), "made again from its parents")
 
 
 def _short(value: Any) -> str:
@@ -239,26 +250,39 @@ def _type_of(name: str) -> pa.DataType | None:
     return schema.field(name).type if name in schema.names else None
 
 
-def _steps_of(config: Config, maker: str) -> tuple[list[Any], Any, int]:
-    """Steps, form and seed of the augment run that is this maker; the recipe's own, or an older one's from its marker.
+def _steps_of(config: Config, maker: str) -> tuple[Any, int]:
+    """Compiled steps and seed of the augment run that is this maker: the recipe's own, or of images an older one's.
 
     Raises StageError where none is.
     """
-    from conf.schema import Augment, ImageForm
     from jobs.augment import makers
+    from jobs.ways import way_of
 
     recipe = config.recipe
-    own = [(recipe.augment, recipe.image, recipe.seed)] if recipe.augment else []
-    older = [
-        (Augment(**d.parts["augment"]), ImageForm(**d.parts["image"]), d.parts["seed"])
-        for d in markers(config, "augment")
-    ]
-    for augment, form, seed in own + older:
-        if maker in makers(augment, form, seed):
-            return list(augment.steps), form, seed
+    known: list[tuple[Any, int, int]] = []
+    if recipe.augment:
+        compiled = way_of(recipe, "augment").compiled(config)
+        known.append((compiled, recipe.seed, recipe.augment.most_copies))
+    if recipe.modality == "image":
+        known += _older_steps(config)
+    for compiled, seed, copies in known:
+        if maker in makers(compiled, seed, copies):
+            return compiled, seed
     raise StageError(
         "neither this recipe's steps nor those of a finished augment stage made it (a step's revision may have changed)"
     )
+
+
+def _older_steps(config: Config) -> list[tuple[Any, int, int]]:
+    """Compiled steps, seed and copies of every finished augment run of images."""
+    from conf.schema import Augment, ImageForm
+    from udfs.steps import compile_steps
+
+    found = []
+    for done in markers(config, "augment"):
+        augment, form = Augment(**done.parts["augment"]), ImageForm(**done.parts["image"])
+        found.append((compile_steps(augment.steps, form=form), done.parts["seed"], augment.most_copies))
+    return found
 
 
 def markers(config: Config, stage: str) -> Iterator[Done]:

@@ -16,7 +16,6 @@ from conf.errors import StageError
 from conf.progress import progress
 from conf.runs import Place, StageResult
 from jobs import verdicts
-from jobs.ingest import row_schema
 from jobs.verdicts import KEPT, REFUSED
 from udfs import records
 
@@ -37,7 +36,7 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     answer = runs.read_json(place.folder, "label.json")
     if answer is None:
         raise StageError(f"label has no votes in {place.folder} yet: `seedbed label {config.recipe.name}` makes them.")
-    schema = row_schema(config)
+    schema = records.row_schema(config.recipe)
     arrived = place.inputs["clean"].counts["kept"]
     with progress(STAGE, arrived, "rows") as bar:
         outcome = verdicts.write(_labelled(spark, config, place, float(answer["threshold"])), place.folder, schema)
@@ -61,7 +60,7 @@ def _labelled(spark: SparkSession, config: Config, place: Place, threshold: floa
     from pyspark.sql.pandas.types import from_arrow_schema
 
     clean = place.inputs["clean"]
-    loose = from_arrow_schema(pa.schema([each.with_nullable(True) for each in row_schema(config)]))
+    loose = from_arrow_schema(pa.schema([each.with_nullable(True) for each in records.row_schema(config.recipe)]))
     folders = [f"{clean.folder}/rows/row_split={split}" for split in sorted(clean.counts["splits"])]
     rows = spark.read.schema(loose).parquet(*folders)
     votes = spark.read.schema(_VOTES).parquet(f"{place.folder}/votes.parquet").withColumnRenamed("label", "voted")
@@ -71,7 +70,7 @@ def _labelled(spark: SparkSession, config: Config, place: Place, threshold: floa
     told = F.format_string(f"the judges' vote is %s with confidence %.4f, under {threshold:.4f}", "voted", "confidence")
     return rows.join(votes, "row_id", "left").withColumns(
         {
-            "fate": F.when(unsure, REFUSED).otherwise(KEPT),
+            verdicts.FATE: F.when(unsure, REFUSED).otherwise(KEPT),
             "row_stage": F.lit(STAGE),
             "row_reason": F.when(unsure, UNSURE),
             "row_detail": F.when(unsure, F.coalesce(told, F.lit("the judges did not vote on it"))),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from conf import names, parse, stages, text
-from conf.schema import IMAGE_MODELS, Source
+from conf.schema import IMAGE_MODELS, TABLE_MODELS, Source
 
 Lines = list[tuple[str, str]]
 
@@ -27,16 +27,17 @@ def runtimes() -> Lines:
 
 def steps() -> Lines:
     """Steps for `augment.steps` and rules for `clean.rules`."""
+    from jobs.tabular import rule_list
     from udfs.names import listing
 
-    return listing()
+    return [*listing(), *rule_list.listing()]
 
 
 def generators() -> Lines:
     """Generators for `generate`, with their presets."""
     found = []
     trees = _modules("synth", "models")
-    for name, tree in [(name, trees[name]) for name in IMAGE_MODELS if name in trees]:
+    for name, tree in [(name, trees[name]) for name in (*IMAGE_MODELS, *TABLE_MODELS) if name in trees]:
         presets = _presets(tree)
         more = f" Presets: {', '.join(presets)}." if presets else ""
         found.append((name, _first_sentence(tree) + more))
@@ -45,7 +46,15 @@ def generators() -> Lines:
 
 def readers() -> Lines:
     """Readers for `sources`."""
-    trees = _modules("jobs", "readers")
+    trees, tables = _modules("jobs", "readers"), _modules("jobs", "tabular/readers")
+    of_tables = [
+        (f"{name} (tables)" if name in trees else name, _first_sentence(tables[name])) for name in sorted(tables)
+    ]
+    return [*of_images(trees), *of_tables]
+
+
+def of_images(trees: dict[str, ast.Module]) -> Lines:
+    """Readers of images, in the order of the schema."""
     return [
         (name, _first_sentence(trees[name]))
         for name in get_args(Source.model_fields["reader"].annotation)
@@ -73,9 +82,10 @@ KINDS: dict[str, Callable[[], Lines]] = {
 
 def step_in_full(name: str) -> list[str]:
     """A step's docstring and its options with their defaults."""
+    from jobs.tabular import rules
     from udfs.names import resolve
 
-    function = resolve(name)
+    function = getattr(rules, name) if name in rules.__all__ else resolve(name)
     lines = [f"{name}: {inspect.getdoc(function) or ''}"]
     for option in inspect.signature(function).parameters.values():
         if option.kind is option.KEYWORD_ONLY:

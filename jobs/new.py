@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 from conf.errors import RecipeError
 from jobs.look import Found, Look
+from jobs.recipe_text import commented, from_folder, quoted, shown
 
 SIDE_MAX = 64  # generators and judges train in minutes on a CPU up to here
 SIDE_MIN = 8
@@ -23,7 +21,6 @@ IMBALANCE = 1.5  # largest class to smallest, from which on the small ones are f
 FEW_ROWS = 5
 ROWS_PER_LABEL_MIN = 20
 COPIES = ((300, 20), (3000, 10), (20_000, 4))  # below so many train rows, so many copies; beyond, one
-COMMENT_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -76,47 +73,23 @@ def _form(look: Look) -> Form:
     return Form(sides[0], sides[1], channels, "stretch" if alike else "fit", "png", why)
 
 
-def _why(text: str, indent: int = 0) -> str:
-    """A comment of as many lines as it takes. What people named stands in it on one line: no name can end a comment."""
-    flat = " ".join(text.split())
-    margin = " " * indent + "# "
-    return "\n".join(
-        textwrap.wrap(f"{flat[:1].upper()}{flat[1:]}", COMMENT_WIDTH, initial_indent=margin, subsequent_indent=margin)
-    )
-
-
 def _head(name: str, look: Look, file: Path) -> str:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in look.formats.most_common(3))
     damaged = f"; {look.unreadable:,} of them cannot be read and will be quarantined" if look.unreadable else ""
     return "\n".join(
         [
-            _why(f"Written by `seedbed new {name}` from {look.total:,} images ({kinds} looked into{damaged})."),
-            f"# It runs as it is: seedbed run {_shown(file)}",
+            commented(f"Written by `seedbed new {name}` from {look.total:,} images ({kinds} looked into{damaged})."),
+            f"# It runs as it is: seedbed run {shown(file)}",
             "# What else its keys may say: seedbed list steps, seedbed list generators.",
             f"name: {name}",
-            f"about: {_quoted(f'{look.total:,} images of {len(look.labels)} classes')}",
+            f"about: {quoted(f'{look.total:,} images of {len(look.labels)} classes')}",
             "modality: image",
             "seed: 1   # another seed: other splits, other draws",
             "# Where the paths below start (relative: from this file's folder); --set data=DIR places it elsewhere.",
-            f"data: {_quoted(_from(look.data, file.parent))}",
+            f"data: {quoted(from_folder(look.data, file.parent))}",
             "",
         ]
     )
-
-
-def _from(data: Path, folder: Path) -> str:
-    """`data` relative to the recipe's folder where it lies below it, else whole."""
-    data, folder = data.resolve(), folder.resolve()
-    return os.path.relpath(data, folder) if data.is_relative_to(folder) else str(data)
-
-
-def _shown(file: Path) -> str:
-    return f"./{file}" if not file.is_absolute() and len(file.parts) == 1 else str(file)
-
-
-def _quoted(text: str) -> str:
-    """`text` as a YAML scalar: JSON strings are YAML."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _image(form: Form) -> str:
@@ -124,23 +97,23 @@ def _image(form: Form) -> str:
     encoding = ", encoding: jpeg" if form.encoding == "jpeg" else ""
     colours = "no colour was seen, so one channel" if form.channels == 1 else "there is colour, so three channels"
     said = f"height: {form.height}, width: {form.width}, channels: {form.channels}{resize}{encoding}"
-    return f"{_why(f'{form.why}; {colours}.')}\nimage: {{{said}}}"
+    return f"{commented(f'{form.why}; {colours}.')}\nimage: {{{said}}}"
 
 
 def _labels(look: Look) -> str:
     per_label = look.per_label()
     counts = ", ".join(f"{label}: {per_label[label]:,}" for label in look.labels[:12])
     more = f", and {len(look.labels) - 12} more" if len(look.labels) > 12 else ""
-    lines = [_why(f"Images to train on, by label: {counts}{more}.")]
+    lines = [commented(f"Images to train on, by label: {counts}{more}.")]
     few = [label for label in look.labels if per_label[label] < FEW_ROWS]
     if few:
         named = ", ".join(map(repr, few[:5]))
         lines.append(
-            _why(
+            commented(
                 f"Few for {named}: a class of under {FEW_ROWS} has hardly one in each split. More would help most here."
             )
         )
-    return "\n".join([*lines, f"labels: [{', '.join(_quoted(label) for label in look.labels)}]"])
+    return "\n".join([*lines, f"labels: [{', '.join(quoted(label) for label in look.labels)}]"])
 
 
 def _sources(look: Look) -> str:
@@ -148,10 +121,10 @@ def _sources(look: Look) -> str:
 
 
 def _source(found: Found, look: Look) -> str:
-    said = [f"name: {found.name}", f"reader: {found.reader}", f"path: {_quoted(found.path)}"]
+    said = [f"name: {found.name}", f"reader: {found.reader}", f"path: {quoted(found.path)}"]
     if found.manifest and found.columns:
-        said += [f"manifest: {_quoted(found.manifest)}", f"file_column: {_quoted(found.columns[0])}"]
-        said += [f"label_column: {_quoted(found.columns[1])}"]
+        said += [f"manifest: {quoted(found.manifest)}", f"file_column: {quoted(found.columns[0])}"]
+        said += [f"label_column: {quoted(found.columns[1])}"]
     if _given(look) and found.split and (found.split != "train" or found.reader == "npz"):
         said.append(f"split: {found.split}")
     return ", ".join(said)
@@ -168,14 +141,18 @@ def _clean(look: Look) -> str:
         "clean:",
         "  rules:",
         "    - image.reject_blank: {min_std: 1.0}   # an image of one colour teaches nothing",
-        _why("Copies are merged. Near copies stay, but together in one split, so that none leaks into the test.", 2),
+        commented(
+            "Copies are merged. Near copies stay, but together in one split, so that none leaks into the test.", 2
+        ),
         "  duplicates: {exact: drop, near: group, max_distance_bits: 2}",
     ]
     if fewest >= OUTLIER_ROWS_MIN:
-        lines.append(_why("Far from the rest of its class: a wrong label or a broken picture.", 2))
+        lines.append(commented("Far from the rest of its class: a wrong label or a broken picture.", 2))
         lines.append("  outliers: {method: robust_z, threshold: 6, action: quarantine}")
     else:
-        lines.append(_why(f"No outlier rule: the smallest class has {fewest} images, too few to say what is usual.", 2))
+        lines.append(
+            commented(f"No outlier rule: the smallest class has {fewest} images, too few to say what is usual.", 2)
+        )
     return "\n".join(lines)
 
 
@@ -184,11 +161,11 @@ def _split(look: Look) -> str:
         val = "given" if "val" in look.counts else "0.15"
         train = "train: given, rest: ignore" if look.sources[0].reader == "npz" and val == "given" else "rest: train"
         said = f"test: given, val: {val}, {train}, stratify: label"
-        return f"{_why('The test images were given apart and stay so.')}\nsplit: {{{said}}}"
+        return f"{commented('The test images were given apart and stay so.')}\nsplit: {{{said}}}"
     total = look.total
     share = 0.2 if total < 1000 else 0.15 if total < 10_000 else 0.1
     why = f"{share:.0%} to measure by (test) and to choose by (val): fewer of {total:,} would be too rough."
-    return f"{_why(why)}\nsplit: {{val: {share}, test: {share}, rest: train, stratify: label}}"
+    return f"{commented(why)}\nsplit: {{val: {share}, test: {share}, rest: train, stratify: label}}"
 
 
 def _train_rows(look: Look) -> int:
@@ -203,7 +180,9 @@ def _augment(look: Look, form: Form) -> str:
     rows = _train_rows(look)
     copies = next((copies for most, copies in COPIES if rows < most), 1)
     lines = [
-        _why(f"About {rows:,} train rows: {copies} altered copies of each. Copies that do harm are not merged (gate)."),
+        commented(
+            f"About {rows:,} train rows: {copies} altered copies of each. Copies that do harm are not merged (gate)."
+        ),
         "augment:",
         f"  copies: {copies}",
         "  steps:",
@@ -225,7 +204,7 @@ def _plan(look: Look) -> tuple[str, str]:
     largest, smallest = max(counts.values()), max(1, min(counts.values()))
     if largest / smallest >= IMBALANCE:
         rarest = min(counts, key=lambda label: counts[label])
-        why = f"{_quoted(rarest)} has {smallest:,} images where another has {largest:,}: they are made even."
+        why = f"{quoted(rarest)} has {smallest:,} images where another has {largest:,}: they are made even."
         return "{balance: majority}", f"The class {why}"
     mean = max(ROWS_PER_LABEL_MIN, round(_train_rows(look) / len(look.labels)))
     return f"{{per_label: {mean}}}", "Classes are about even: as many new rows as there are real ones."
@@ -236,13 +215,17 @@ def _generate(look: Look, form: Form) -> str:
     smallest = min(look.per_label().values(), default=0)
     if smallest < MIXTURE_ROWS_MIN:
         why = f"No generator: the smallest class has {smallest} images; {MIXTURE_ROWS_MIN} are the least to learn from."
-        return f"{_why(why)}\ngenerate: []"
+        return f"{commented(why)}\ngenerate: []"
     gan = f"{{model: image_gan, preset: hinge, train: {{max_steps: 1500, batch_size: 40}}, rows: {rows}}}"
-    lines = [_why(why), "generate:", f"  - {{model: image_mixture, rows: {rows}}}   # seconds on a CPU: the baseline"]
+    lines = [
+        commented(why),
+        "generate:",
+        f"  - {{model: image_mixture, rows: {rows}}}   # seconds on a CPU: the baseline",
+    ]
     if _train_rows(look) < GAN_ROWS_MIN:
-        return "\n".join([*lines, _why("A GAN has too little to learn from in so few rows.", 2), f"  # - {gan}"])
+        return "\n".join([*lines, commented("A GAN has too little to learn from in so few rows.", 2), f"  # - {gan}"])
     if max(form.height, form.width) > GAN_SIDE_MAX:
-        return "\n".join([*lines, _why("At this size a GAN takes long without a GPU.", 2), f"  # - {gan}"])
+        return "\n".join([*lines, commented("At this size a GAN takes long without a GPU.", 2), f"  # - {gan}"])
     return "\n".join([*lines, f"  - {gan}   # minutes"])
 
 
@@ -254,7 +237,7 @@ def _judging(form: Form) -> str:
     )
     return "\n".join(
         [
-            _why(why),
+            commented(why),
             "gate: {min_label_agreement: 0.3, copies: quarantine, usefulness: not_worse}",
             "# Who measures, on real test rows, what the made ones are worth.",
             f"evaluate: {{judges: [cnn, svc], seeds: 3, steps: {steps}}}",

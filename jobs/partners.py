@@ -2,45 +2,47 @@
 
 `any` and `same_label`: for every copy the rows stand in a ring in the order of a hash of the child's id, and each has
 the next one as its partner; so a row that comes or goes changes one partner a copy. `nearest`: copy k takes the k-th
-nearest row of the class, in turn among the first few, by the distance of small greyscale views.
+nearest row of the class, in turn among the first few, by the distance of their views: small pictures, or places in the
+space of a table's columns. `borderline`: the same, for the rows alone that lie among rows of other labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from udfs import records
-from udfs.image import decode
 from udfs.rng import RowRandom
 from udfs.steps import Compiled
+from udfs.table.compiled import CompiledTable
+from udfs.table.space import borderline
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Places = NDArray[np.int64]
+AnyCompiled = Compiled | CompiledTable
 NEIGHBOURS = 5
-VIEW_PX = 12
 CELL_ROWS = 20_000  # of one class that are compared with each other: keeps `nearest` linear beyond
 BLOCK_ROWS = 1024  # of distances at a time
+BY_VIEW = ("nearest", "borderline")
 PAIRS = pa.schema([pa.field("row_id", pa.string()), pa.field("copy", pa.int32()), pa.field("partner_id", pa.string())])
-_VIEWS = pa.schema([pa.field("row_id", pa.string()), pa.field("label", pa.string()), pa.field("view", pa.binary())])
 
 
 @dataclass(frozen=True)
 class Chooser:
     """Partners for the children of one group of rows (a class, a part of one, or all rows)."""
 
-    compiled: Compiled
+    compiled: AnyCompiled
     makers: tuple[str, ...]
     seed: int
-    nearest: bool
+    kind: str
 
     def __call__(self, group: pa.Table) -> pa.Table:
         """Pairs (row_id, copy from 1, partner_id) for the children in which a mixing step fires."""
@@ -48,17 +50,27 @@ class Chooser:
         ids = np.array(rows.column("row_id").to_pylist(), dtype="S40")
         if len(ids) < 2:
             return PAIRS.empty_table()
-        near = neighbours(views_of(rows.column("view").to_pylist())) if self.nearest else None
+        near = self._near(rows) if self.kind in BY_VIEW else None
         parts = [self._of_copy(copy, ids, near) for copy in range(1, len(self.makers) + 1)]
         return pa.concat_tables(parts)
+
+    def _near(self, rows: pa.Table) -> Places:
+        """int64[N, K]: partners in turn, nearest first; -1 where there are no more."""
+        views = views_of(rows.column("view").to_pylist())
+        if self.kind == "nearest":
+            return neighbours(views)
+        labels = np.unique(rows.column("label").to_pylist(), return_inverse=True)[1]
+        on, partners = borderline(views, labels.astype(np.int64), NEIGHBOURS)
+        return np.where(on[:, None], partners, -1)
 
     def _of_copy(self, copy: int, ids: NDArray[np.bytes_], near: Places | None) -> pa.Table:
         children = child_ids(self.makers[copy - 1], [each.decode() for each in ids])
         if near is None:
             partner = ring(RowRandom(children, self.seed, "partners").bits())
         else:
-            partner = near[:, (copy - 1) % near.shape[1]]
-        fired = np.flatnonzero(fires(self.compiled, children, self.seed))
+            turn = (copy - 1) % np.maximum((near >= 0).sum(axis=1), 1)
+            partner = near[np.arange(len(near)), turn]
+        fired = np.flatnonzero(fires(self.compiled, children, self.seed) & (partner >= 0))
         columns = [
             pa.array([each.decode() for each in ids[fired]], pa.string()),
             pa.array(np.full(len(fired), copy), pa.int32()),
@@ -72,7 +84,7 @@ def child_ids(maker: str, parents: Sequence[str]) -> list[str]:
     return [records.child_id(maker, [parent]) for parent in parents]
 
 
-def fires(compiled: Compiled, ids: Sequence[str], seed: int) -> NDArray[np.bool_]:
+def fires(compiled: AnyCompiled, ids: Sequence[str], seed: int) -> NDArray[np.bool_]:
     """bool[N]: whether a mixing step will want a partner; it draws that first."""
     wanted = np.zeros(len(ids), bool)
     for place, step in enumerate(compiled.steps):
@@ -107,55 +119,36 @@ def views_of(blobs: Sequence[bytes]) -> NDArray[np.float64]:
     return np.frombuffer(b"".join(blobs), np.uint8).reshape(len(blobs), -1).astype(np.float64)
 
 
-def views(compiled: Compiled) -> Callable[[pa.RecordBatch], pa.Table]:
-    """A function from rows to their small views."""
-    form = compiled.form
-
-    def small(batch: pa.RecordBatch) -> pa.Table:
-        images, _ = decode(batch.column("image").to_pylist(), form.height, form.width, form.channels)
-        size = (min(VIEW_PX, form.width), min(VIEW_PX, form.height))
-        seen = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).tobytes() for image in images]
-        return pa.table([batch.column("row_id"), batch.column("label"), pa.array(seen, pa.binary())], schema=_VIEWS)
-
-    return small
-
-
-def choose_partners(parents: DataFrame, compiled: Compiled, makers: tuple[str, ...], seed: int) -> DataFrame:
+def choose_partners(
+    parents: DataFrame, compiled: AnyCompiled, way: ModuleType, makers: tuple[str, ...], seed: int
+) -> DataFrame:
     """The pairs of all children that want a partner: row_id, copy, partner_id."""
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    from jobs.spark import map_rows
-
     (kind,) = compiled.needs_partners
-    chooser = Chooser(compiled, makers, seed, kind == "nearest")
-    if kind == "nearest":
-        cells = parents.groupBy("label").agg(F.ceil(F.count("*") / CELL_ROWS).alias("cells"))
-        seen = map_rows(parents.select("row_id", "label", "image"), views(compiled), _VIEWS)
+    chooser = Chooser(compiled, makers, seed, kind)
+    label = way.label_of(compiled).alias("label")
+    ids = parents.select("row_id", label)
+    if kind in BY_VIEW:
+        within = ["label"] if kind == "nearest" else []
+        cells = ids.groupBy(*within).agg(F.ceil(F.count("*") / CELL_ROWS).alias("cells"))
+        seen = way.views(parents, compiled)
         cell = F.pmod(F.xxhash64("row_id"), F.col("cells")).alias("cell")
-        grouped = (
-            seen.join(F.broadcast(cells), "label").select("row_id", "label", "view", cell).groupBy("label", "cell")
-        )
+        placed = seen.join(F.broadcast(cells), within) if within else seen.crossJoin(F.broadcast(cells))
+        grouped = placed.select("row_id", "label", "view", cell).groupBy(*within, "cell")
     else:
-        ids = parents.select("row_id", "label")
         grouped = ids.groupBy("label") if kind == "same_label" else ids.groupBy()
     return grouped.applyInArrow(
         lambda group: chooser(group), from_arrow_schema(PAIRS)
     )  # by its argument Spark knows what to hand over
 
 
-def with_partners(parents: DataFrame, pairs: DataFrame) -> DataFrame:
-    """Parents with the column `partners`: for each copy that has one its number, and the partner's id, label and
-    image.
-    """
+def with_partners(parents: DataFrame, pairs: DataFrame, compiled: AnyCompiled, way: ModuleType) -> DataFrame:
+    """Parents with the column `partners`: for each copy that has one its number, and what the partner hands over."""
     from pyspark.sql import functions as F
 
-    named = [
-        F.col("row_id").alias("partner_id"),
-        F.col("label").alias("partner_label"),
-        F.col("image").alias("partner_image"),
-    ]
-    told = pairs.join(parents.select(*named), "partner_id")
-    packed = F.struct("copy", "partner_id", "partner_label", "partner_image")
-    lists = told.groupBy("row_id").agg(F.collect_list(packed).alias("partners"))
+    handed = way.partner_columns(compiled)
+    told = pairs.join(parents.select(*[column.alias(name) for name, column in handed.items()]), "partner_id")
+    lists = told.groupBy("row_id").agg(F.collect_list(F.struct("copy", *handed)).alias("partners"))
     return parents.join(lists, "row_id", "left")

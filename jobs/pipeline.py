@@ -234,8 +234,7 @@ def _expected(config: Config, each: Surveyed) -> dict[str, Any]:
     assert place is not None
     if place.stage == "augment" and config.recipe.augment:
         splits = runs.real_in(place).counts.get("splits", {})
-        train = sum(splits.get("train", {}).values())
-        return {"rows": train * config.recipe.augment.copies}
+        return {"rows": config.recipe.augment.planned(splits.get("train", {}))}
     if place.stage == "merge":
         from jobs.plan_merge import expected_changes
 

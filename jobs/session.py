@@ -44,6 +44,7 @@ SESSION_CONFS = {
     "spark.databricks.delta.merge.materializeSource": "none",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # which other readers read over the whole calendar
     # A MERGE of new makers' rows joins them with the few ids that lie in their makers' ranges: hand those to every task
     # rather than move and sort the payload of all new rows.
     "spark.sql.autoBroadcastJoinThreshold": str(64 << 20),
@@ -167,19 +168,31 @@ def _launch_confs(config: Config, log: Path) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(runtime.shuffle_partitions),
         "spark.sql.warehouse.dir": str(log.parent.parent / "warehouse"),
         "spark.driver.extraJavaOptions": f"{options} {runtime.confs.get('spark.driver.extraJavaOptions', '')}".strip(),
-        **_jar_confs(local),
+        **_jar_confs(config, local),
     }
     return {**confs, **{name: value for name, value in runtime.confs.items() if name not in _ADDED_TO}}
 
 
-def _jar_confs(local: bool) -> dict[str, str]:
-    """Delta's jars: on the class path where all runs in one JVM, shipped where not, resolved by Ivy where not yet
-    here.
+def _jar_confs(config: Config, local: bool) -> dict[str, str]:
+    """Delta's jars and the recipe's database drivers: on the class path where all runs in one JVM, shipped where not,
+    resolved by Ivy where not yet here.
     """
     jars = [str(IVY / "jars" / name) for name in DELTA_JARS]
+    drivers = _drivers(config)
     if not _has_jars():
-        return {"spark.jars.packages": DELTA_PACKAGE}
-    return {"spark.driver.extraClassPath": os.pathsep.join(jars)} if local else {"spark.jars": ",".join(jars)}
+        return {"spark.jars.packages": ",".join([DELTA_PACKAGE, *drivers])}
+    confs = {"spark.driver.extraClassPath": os.pathsep.join(jars)} if local else {"spark.jars": ",".join(jars)}
+    return confs | ({"spark.jars.packages": ",".join(drivers)} if drivers else {})
+
+
+def _drivers(config: Config) -> list[str]:
+    """Packages of the JDBC drivers that the recipe's sources need; none where the runtime brings jars of its own."""
+    urls = {source.url for source in config.recipe.sources if source.reader == "jdbc" and source.url}
+    if not urls or {"spark.jars", "spark.jars.packages"} & config.runtime.spark.confs.keys():
+        return []
+    from jobs.tabular.readers.jdbc import package_for
+
+    return sorted({package for package in map(package_for, urls) if package})
 
 
 def _has_jars() -> bool:

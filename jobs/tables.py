@@ -29,6 +29,7 @@ from jobs.changes import OPERATION, Changes, Sums, changed_rows, compare, merge_
 from jobs.deltalog import Commit, check_log, commits_after, lock
 from jobs.failpoints import fail_at
 from jobs.places import exists, is_path, quoted, read, table
+from jobs.retyping import is_retyped, replacement
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -200,6 +201,10 @@ def _merge_once(target: _Target, source: _Source, staging: str, stages: dict[str
             return _committed(target, source, told, sum(n for n, _ in source.sums.values()), 0, 0, _create)
         ours, others = target.split(_present(target, newest))
         there = read(target.spark, target.config, target.name, newest.version)
+        if is_retyped(there, source.rows):
+            told = _told(newest.version, target, {**others, **source.sums}, stages)
+            came, went = (sum(number for number, _ in sums.values()) for sums in (source.sums, ours))
+            return _committed(target, source, told, came, 0, went, lambda *what: _replace(there, *what))
         changes = compare(source.rows, there, source.sums, ours, target.partition, staging)
         if changes is None:
             return _merged(newest.version, source, 0, 0, 0, False)
@@ -303,6 +308,18 @@ def _create(target: _Target, source: _Source, told: str) -> None:
         "delta.enableDeletionVectors": "false",
     }
     writer = source.rows.write.format("delta").mode("errorifexists").options(**options)
+    if target.partition:
+        writer = writer.partitionBy(target.partition)
+    if is_path(target.config):
+        writer.save(target.place)
+    else:
+        writer.saveAsTable(target.place)
+
+
+def _replace(there: DataFrame, target: _Target, source: _Source, told: str) -> None:
+    """Write the table anew, its columns in new types, in one commit."""
+    rows = replacement(there, source.rows, target.partition, target.only)
+    writer = rows.write.format("delta").mode("overwrite").options(userMetadata=told, overwriteSchema="true")
     if target.partition:
         writer = writer.partitionBy(target.partition)
     if is_path(target.config):

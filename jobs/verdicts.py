@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from conf import runs
 from conf.runs import filesystem, refresh
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 KEPT, REFUSED, MERGED, LEFT_OUT = "kept", "refused", "merged", "left_out"
+FATE = "row_fate"  # the column of wide rows: no payload has a name that begins with row_
 _TALLY = ("fate", "row_reason", "row_split", "label")
 _TALLIES = pa.schema(
     [
@@ -79,19 +82,19 @@ class Outcome:
         return runs.digest(sum(tally.rows for tally in mine), sum(tally.hash_sum for tally in mine))
 
 
-def write(rows: DataFrame, folder: str, schema: pa.Schema) -> Outcome:
-    """Write rows by their `fate` and `row_split` below `folder`.
+def write(rows: DataFrame, folder: str, schema: pa.Schema, label: str | None = "label") -> Outcome:
+    """Write rows by their `row_fate` and `row_split` below `folder`.
 
-    `rows` has fate and the columns of refused rows of `schema`.
+    `rows` has `row_fate` and the columns of refused rows of `schema`; kept rows are counted by `label`, where given.
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
     for name in ("rows", "refused"):
         remove(folder, name)
     write_empty(f"{folder}/refused", records.refused_schema(schema))
-    writer = _Writer(folder, schema)
+    writer = _Writer(folder, schema, label)
     outcome = Outcome()
-    for row in rows.select("fate", *writer.refused.names).mapInArrow(writer, from_arrow_schema(_TALLIES)).collect():
+    for row in rows.select(FATE, *writer.refused.names).mapInArrow(writer, from_arrow_schema(_TALLIES)).collect():
         outcome.tallies[tuple(row[name] for name in _TALLY)].add(row["rows"], int(row["hash_sum"]))
         outcome.train = refresh.lowest([*outcome.train, *(row["train"] or [])])
     runs.write_json(folder, refresh.NAME, outcome.train)
@@ -101,8 +104,8 @@ def write(rows: DataFrame, folder: str, schema: pa.Schema) -> Outcome:
 class _Writer:
     """What a worker runs over a partition."""
 
-    def __init__(self, folder: str, schema: pa.Schema) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, schema: pa.Schema, label: str | None) -> None:
+        self.folder, self.label = folder, label
         self.kept = pa.schema([each.with_nullable(True) for each in schema])
         self.refused = pa.schema([each.with_nullable(True) for each in records.refused_schema(schema)])
 
@@ -127,7 +130,7 @@ class _Writer:
 
     def _take(self, table: pa.Table, files: _Files, outcome: Outcome) -> None:
         """Write and count one batch."""
-        fate = table.column("fate")
+        fate = table.column(FATE)
         kept = records.with_hashes(table.filter(pc.equal(fate, KEPT)).select(self.kept.names).cast(self.kept))
         for split in pc.unique(kept.column("row_split")).to_pylist():
             files.write(f"rows/row_split={split}", kept.filter(pc.equal(kept.column("row_split"), split)))
@@ -139,24 +142,38 @@ class _Writer:
         others = table.filter(pc.invert(pc.is_in(fate, pa.array([KEPT, REFUSED]))))
         train = kept.filter(pc.equal(kept.column("row_split"), "train"))
         outcome.train = refresh.lowest([*outcome.train, *train.column("row_hash").to_pylist()])
-        count(outcome, KEPT, kept)
-        count(outcome, REFUSED, refused)
-        for row in others.select(["fate"]).to_pylist():
-            outcome.tallies[(row["fate"], None, None, None)].add(1, 0)
+        count(outcome, KEPT, kept, self.label)
+        count(outcome, REFUSED, refused, self.label)
+        for row in pc.value_counts(others.column(FATE)).to_pylist():
+            outcome.tallies[(row["values"], None, None, None)].add(row["counts"], 0)
 
 
-def count(outcome: Outcome, fate: str, rows: pa.Table) -> None:
+def count(outcome: Outcome, fate: str, rows: pa.Table, label: str | None = "label") -> None:
     """Add rows of one fate."""
-    reasons = rows.column("row_reason").to_pylist() if "row_reason" in rows.schema.names else [None] * rows.num_rows
-    columns = (
-        reasons,
-        rows.column("row_split").to_pylist(),
-        rows.column("label").to_pylist(),
-        rows.column("row_hash").to_pylist(),
-    )
-    for reason, split, label, row_hash in zip(*columns, strict=True):
-        key = (fate, reason, None, None) if fate == REFUSED else (fate, None, split, label)
-        outcome.tallies[key].add(1, int(row_hash, 16))
+    nothing = pa.nulls(rows.num_rows, pa.string())
+    told = {
+        "reason": rows.column("row_reason") if fate == REFUSED else nothing,
+        "split": nothing if fate == REFUSED else rows.column("row_split"),
+        "label": nothing if fate == REFUSED or label is None else rows.column(label).cast(pa.string()),
+        "place": pa.array(np.arange(rows.num_rows)),
+    }
+    words = _words(rows.column("row_hash"))
+    grouped = pa.table(told).group_by(["reason", "split", "label"]).aggregate([("place", "list")])
+    for row in grouped.to_pylist():
+        mine = words[row["place_list"]]
+        key = (fate, row["reason"], row["split"], row["label"])
+        outcome.tallies[key].add(len(mine), _sum(mine))
+
+
+def _words(hashes: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """uint64[N] from 16 hex digits each."""
+    return np.frombuffer(bytes.fromhex("".join(hashes.to_pylist())), ">u8").astype(np.uint64)
+
+
+def _sum(words: NDArray[np.uint64]) -> int:
+    """The sum modulo 2^64."""
+    with np.errstate(over="ignore"):
+        return int(words.sum(dtype=np.uint64))
 
 
 class _Files:

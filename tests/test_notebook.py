@@ -42,20 +42,27 @@ def test_what_it_imports_is_there(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_digits_runs_as_a_script(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "recipe", "sets"),
+    [
+        ("digits", "digits", SMALL),
+        ("table", "breast-cancer", ("generate.0.train.max_steps=60", "evaluate.seeds=1", "gate.usefulness=report")),
+    ],
+)
+def test_it_runs_as_a_script(tmp_path: Path, name: str, recipe: str, sets: tuple[str, ...]) -> None:
     """The notebook goes the whole way: it shows rows, writes the table and the report, and says the headline."""
     environment = {
         **os.environ,
         "MPLBACKEND": "Agg",
         "SEEDBED_ROOT": str(tmp_path),
-        "SEEDBED_SET": " ".join(SMALL),
+        "SEEDBED_SET": " ".join(sets),
         "PYTHONWARNINGS": "ignore",
     }
-    notebook = REPOSITORY / "notebooks" / "digits.py"
+    notebook = REPOSITORY / "notebooks" / f"{name}.py"
     answer = subprocess.run(
         [sys.executable, str(notebook)], env=environment, capture_output=True, text=True, cwd=REPOSITORY
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
     assert "row_origin" in answer.stdout and "synthetic" in answer.stdout
-    assert (tmp_path / "digits" / "dataset" / "_delta_log").is_dir()
-    assert (tmp_path / "digits" / "report.html").is_file()
+    assert (tmp_path / recipe / "dataset" / "_delta_log").is_dir()
+    assert (tmp_path / recipe / "report.html").is_file()

@@ -51,6 +51,30 @@ def id_words(ids: pa.Array | pa.ChunkedArray, salt: np.uint64) -> Words:
     return mix(keys_of(text, len(ids)) ^ salt)
 
 
+def record_words(table: pa.Table | pa.RecordBatch, names: Sequence[str], salts: Sequence[np.uint64]) -> list[Words]:
+    """uint64[N] for each salt: hashes of each row's cells that say nothing of the columns' order, and for which an
+    empty or null cell is as good as none: so a column that is added, and empty so far, changes no row's hash.
+    """
+    found = [np.zeros(table.num_rows, np.uint64) for _ in salts]
+    for name in names:
+        cells = table.column(name)
+        nothing = pc.fill_null(pc.equal(pc.binary_length(cells), 0), True) if _is_text(cells.type) else cells.is_null()
+        words, empty = cell_words(cells), _flags(nothing)
+        for place, salt in enumerate(salts):
+            with np.errstate(over="ignore"):
+                found[place] += np.where(empty, np.uint64(0), mix(words ^ word_of(name, int(salt))))
+    return [mix(words ^ salt) for words, salt in zip(found, salts, strict=True)]
+
+
+def _flags(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
+    plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.asarray(plain.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
+
+
 def cell_words(column: pa.Array | pa.ChunkedArray) -> Words:
     """uint64[N]: a word for each cell; null has one of its own."""
     if isinstance(column, pa.ChunkedArray):

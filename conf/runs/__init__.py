@@ -20,7 +20,7 @@ from conf.runs.files import (
 )
 from conf.runs.history import last_run, record_run, run_names
 from conf.runs.markers import DONE_NAME, Done, Place, StageResult, done_at, finish, home, real_in
-from conf.runs.sources import listing, locations
+from conf.runs.sources import below, listing, locations, references
 from conf.runs.survey import Surveyed, done, locate, real, survey
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Place",
     "StageResult",
     "Surveyed",
+    "below",
     "clear",
     "digest",
     "digest_of",
@@ -46,6 +47,7 @@ __all__ = [
     "real",
     "real_in",
     "record_run",
+    "references",
     "run_names",
     "survey",
     "write_bytes",

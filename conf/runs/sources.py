@@ -11,16 +11,22 @@ from pyarrow import fs
 from conf import Config
 from conf.errors import RecipeError
 from conf.runs.files import filesystem
+from conf.runs.patterns import base_of, files_of
 from conf.schema import Source
+
+UNLISTED = ("sklearn_digits", "sklearn_table", "jdbc")  # readers of what has no files; a database is not looked into
 
 
 def locations(config: Config, source: Source) -> dict[str, str]:
     """The paths or URIs that a source names, by key, each below the recipe's `data`."""
+    if source.reader in UNLISTED:
+        return {}
     given = {key: getattr(source, key) for key in ("path", "images", "labels_path", "manifest", "mask_path")}
-    return {key: _below(config.recipe.data, value) for key, value in given.items() if value is not None}
+    return {key: below(config.recipe.data, value) for key, value in given.items() if value is not None}
 
 
-def _below(data: str | None, path: str) -> str:
+def below(data: str | None, path: str) -> str:
+    """A path below the recipe's `data` where it is relative."""
     if "://" in path or Path(path).is_absolute():
         return path
     return f"{data.rstrip('/')}/{path}" if data else path
@@ -31,21 +37,36 @@ def listing(config: Config, source: Source) -> list[Any]:
 
     Raises RecipeError where one is missing.
     """
-    if source.reader == "sklearn_digits":
-        return ["sklearn_digits"]
+    if source.reader in UNLISTED:
+        told = [getattr(source, key) for key in ("reader", "path", "url", "query", "table")]
+        return [value for value in told if value is not None]
     found = []
     for key, location in locations(config, source).items():
-        system, path = filesystem(location)
-        info = system.get_file_info(path)
-        if info.type == fs.FileType.NotFound:
+        if source.reader == "delta" and "/" not in location:
+            found.append([key, location])  # a table of a catalogue, which Spark alone can look into
+            continue
+        files = files_of(location)
+        system, base = filesystem(base_of(location))
+        is_folder = base_of(location) == location and system.get_file_info(base).type == fs.FileType.Directory
+        if not files and not is_folder:
             raise RecipeError(_missing(config, source, key, location))
-        files = [info]
-        if info.type == fs.FileType.Directory:
-            files = [
-                f for f in system.get_file_info(fs.FileSelector(path, recursive=True)) if f.type == fs.FileType.File
-            ]
-        found += [[key, os.path.relpath(file.path, path), file.size, file.mtime_ns] for file in files]
+        found += [[key, os.path.relpath(file.path, base), file.size, file.mtime_ns] for file in files]
     return sorted(found)
+
+
+def references(config: Config) -> dict[str, list[Any]]:
+    """What the tables that rules refer to consist of, by path. Raises RecipeError where one is missing."""
+    found: dict[str, list[Any]] = {}
+    for step in config.recipe.clean.rules:
+        path = step.options.get("path")
+        if step.name != "reference" or not isinstance(path, str):
+            continue
+        place = below(config.recipe.data, path)
+        files = files_of(place)
+        if not files:
+            raise RecipeError(f"{config.origin}, clean.rules: the reference {place} is not there.")
+        found[path] = [[file.path[len(place) :], file.size, file.mtime_ns] for file in files]
+    return found
 
 
 def _missing(config: Config, source: Source, key: str, location: str) -> str:

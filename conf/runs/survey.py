@@ -12,7 +12,7 @@ from conf.errors import RecipeError, StageError
 from conf.runs import refresh
 from conf.runs.files import digest_of, filesystem
 from conf.runs.markers import Done, Place, done_at, fingerprint_of, home
-from conf.runs.sources import listing
+from conf.runs.sources import listing, references
 from conf.stages import keys, parts_of, reads_of, stage
 
 
@@ -53,6 +53,8 @@ def _surveyed(config: Config, key: str, before: Mapping[str, Surveyed]) -> Surve
     reads = {f"{source}.{output}": _read_digest(inputs[source], output) for source, output in wanted}
     if name == "ingest":
         reads = {f"source.{source.name}": digest_of(listing(config, source)) for source in config.recipe.sources}
+    if name == "clean":
+        reads |= {f"reference.{path}": digest_of(told) for path, told in references(config).items()}
     parts = parts_of(each, config.recipe, part)
     fingerprint = fingerprint_of(each, parts, reads, part)
     folder = f"{home(config)}/stages/{name}/{fingerprint}"

@@ -98,6 +98,10 @@ class Recipe(Part):
                 raise ValueError(
                     f"generator {generator.name} plans rows of {strange[0]!r}, which is not among the labels"
                 )
+        by_label = self.augment.copies if self.augment and isinstance(self.augment.copies, dict) else {}
+        strange = sorted(set(by_label) - set(self.labels))
+        if strange:
+            raise ValueError(f"augment.copies names {strange[0]!r}, which is not among the labels")
         if self.split.rest == "unlabelled" and self.label is None:
             raise ValueError(
                 "split.rest is unlabelled, so there must be a label: part that says how those rows get labels"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,6 +12,7 @@ from conf.schema.where import parse
 
 OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
+MAX_COPIES = 1000
 JudgeKind = Literal["cnn", "svc", "linear", "boosting", "logistic", "mlp"]
 
 
@@ -29,10 +31,32 @@ class Normalize(Part):
 
 
 class Augment(Part):
-    """How many children every train row gets, and the steps that make them."""
+    """How many children every train row gets (or those of each label, to fill up rare ones), and the steps that make
+    them.
+    """
 
-    copies: int = Field(default=10, ge=1, le=1000)
+    copies: int | dict[str, int] = 10
     steps: Steps = Field(min_length=1)
+
+    @field_validator("copies")
+    @classmethod
+    def _some(cls, value: int | dict[str, int]) -> int | dict[str, int]:
+        """From 1 to 1000; of a label 0, too."""
+        counts = list(value.values()) if isinstance(value, dict) else [value]
+        if not counts or not all(0 <= count <= MAX_COPIES for count in counts) or not any(counts):
+            raise ValueError(f"copies are from 1 to {MAX_COPIES}, or by label from 0, and of some label one at least")
+        return value
+
+    @property
+    def most_copies(self) -> int:
+        """Of the label that has most."""
+        return max(self.copies.values()) if isinstance(self.copies, dict) else self.copies
+
+    def planned(self, per_label: Mapping[str, int]) -> int:
+        """How many children so many rows of each label get."""
+        if isinstance(self.copies, int):
+            return sum(per_label.values()) * self.copies
+        return sum(count * self.copies.get(label, 0) for label, count in per_label.items())
 
 
 class Train(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from conf.schema.making import IMAGE_MODELS, TABLE_MODELS
@@ -9,6 +10,7 @@ from conf.schema.where import parse
 
 if TYPE_CHECKING:
     from conf.schema import Recipe
+    from conf.schema.tables import Column
 
 WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "image": {
@@ -64,6 +66,21 @@ def check_tables(recipe: Recipe) -> None:
         raise ValueError("split.stratify is label, and a regression has no classes: say stratify: null")
     if recipe.label is not None:
         raise ValueError("label: is for images; rows of a table without a label are refused")
+    _check_clean(recipe)
+    flagged = [f"{name}_was_missing" for name, column in recipe.columns.items() if column.flag_missing]
+    doubled = [name for name in flagged if name in recipe.columns]
+    if doubled:
+        raise ValueError(f"flag_missing makes the column {doubled[0]}, which is declared already: rename one of them")
+    for name, column in recipe.columns.items():
+        _check_fill(name, column, task.label, recipe.columns)
+    _check_where(recipe)
+    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - set(recipe.columns))
+    if strange:
+        raise ValueError(f"a source maps to the column {strange[0]!r}, which is not among the columns")
+
+
+def _check_where(recipe: Recipe) -> None:
+    """Raise ValueError where a generator's condition names a column that is none."""
     for generator in recipe.generate:
         asked = parse(generator.rows.where) if generator.rows.where else ()
         unknown = [condition.column for condition in asked if condition.column not in recipe.columns]
@@ -72,9 +89,34 @@ def check_tables(recipe: Recipe) -> None:
             raise ValueError(
                 f"generator {generator.name} asks for {unknown[0]}, which is not among the columns {there}"
             )
-    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - set(recipe.columns))
+
+
+def _check_clean(recipe: Recipe) -> None:
+    """Raise ValueError where clean names columns that are none, or asks for what a method cannot do."""
+    rule = recipe.clean.outliers
+    named = {"clean": [*recipe.clean.duplicates.columns, *(rule.columns if rule else [])]}
+    named["normalize"] = list(recipe.normalize.columns)
+    for part, names in named.items():
+        strange = [name for name in names if name not in recipe.columns]
+        if strange:
+            raise ValueError(f"{part} names the column {strange[0]!r}, which is not among the columns")
+    if rule and rule.method == "isolation_forest" and rule.action == "clip":
+        raise ValueError("an isolation forest has no bounds to clip to: say action: flag or quarantine")
+    if any(source.split == "unlabelled" for source in recipe.sources):
+        raise ValueError("a source of a table has the split unlabelled, and rows of a table need their label")
+
+
+def _check_fill(name: str, column: Column, label: str, columns: Mapping[str, Column]) -> None:
+    """Raise ValueError where a column's missing values are filled by what must not or cannot fill them."""
+    if column.fill is None:
+        return
+    if name == label and column.fill.method != "drop":
+        raise ValueError(f"the label {label} is never filled: rows without one are refused")
+    if label in column.fill.by:
+        raise ValueError(f"{name} is filled by groups of the label {label}, which would leak it into test rows")
+    strange = [by for by in column.fill.by if by not in columns]
     if strange:
-        raise ValueError(f"a source maps to the column {strange[0]!r}, which is not among the columns")
+        raise ValueError(f"{name} is filled by groups of {strange[0]}, which is not among the columns")
 
 
 def check_words(recipe: Recipe) -> None:

@@ -21,14 +21,17 @@ __all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
 
 def reading(config: Config, source: Source) -> Reading:
     """What a reader needs to know of the recipe; small, so that it travels to the workers."""
-    form = config.recipe.image
+    recipe = config.recipe
+    form, task = recipe.image, recipe.task
     return Reading(
         origin=config.origin,
         source=source,
         locations=runs.locations(config, source),
-        labels=tuple(config.recipe.labels),
-        masks=form.masks,
-        boxes=form.boxes,
+        labels=tuple(recipe.labels),
+        masks=form is not None and form.masks,
+        boxes=form is not None and form.boxes,
+        columns=tuple((name, column.type) for name, column in recipe.columns.items()),
+        label=task.label if task else None,
     )
 
 

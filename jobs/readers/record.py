@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 256 << 20  # a file beyond this is no training image, and must 
 class Reading:
     """A source as its reader sees it.
 
-    Its declaration, where its files lie (by the source's keys), and the recipe's classes.
+    Its declaration, where its files lie (by the source's keys), the recipe's classes and, for tables, its columns.
     """
 
     origin: str
@@ -31,6 +31,8 @@ class Reading:
     labels: tuple[str, ...]
     masks: bool = False
     boxes: bool = False
+    columns: tuple[tuple[str, str], ...] = ()  # of a table: names and types, in the recipe's order
+    label: str | None = None  # of a table: the column that is the label
 
     def error(self, message: str) -> RecipeError:
         """A person's mistake, with the recipe and the source in front."""

@@ -103,7 +103,8 @@ def _generators(config: Config, place: Place, pools: Pools) -> dict[str, Pool[Ro
     for each in config.recipe.generate:
         done = place.inputs.get(f"train.{each.name}")
         if done is not None:
-            found[each.name] = made_by(pools["synthetic"], maker_of(done.outputs["checkpoint"], each.temperature))
+            maker = maker_of(done.outputs["checkpoint"], each.temperature, each.rows.where or "")
+            found[each.name] = made_by(pools["synthetic"], maker)
     return found
 
 

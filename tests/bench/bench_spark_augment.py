@@ -33,8 +33,10 @@ from bench_augment import JPEG_QUALITY, OUR_LIGHT, light, photographs
 import conf
 from conf.schema import Augment, ImageForm
 from jobs.augment import children
+from jobs.images import augment as images_way
 from jobs.spark import hand_off, session
 from udfs import records
+from udfs.steps import compile_steps
 
 IMAGES = 10_000
 PROCESSES = 2
@@ -82,6 +84,12 @@ def loaded() -> None:
     import albumentations  # noqa: F401
 
 
+def made(spark: Any, source: str, augment: Augment, form: ImageForm, planned: int) -> Any:
+    """The children as the stage makes them."""
+    compiled = compile_steps(augment.steps, form=form)
+    return children(spark.read.parquet(source), augment, compiled, images_way, records.image_schema(), 7, planned)
+
+
 def against_plain(spark: Any, root: Path, images: int, rounds: int) -> dict[str, Any]:
     """Images per second of both sides."""
     source = parents(root / "photographs", photographs(), images)
@@ -91,7 +99,7 @@ def against_plain(spark: Any, root: Path, images: int, rounds: int) -> dict[str,
     with multiprocessing.get_context("spawn").Pool(PROCESSES, loaded) as pool:
         for number in range(rounds + 1):
             began = time.perf_counter()
-            hand_off(children(spark.read.parquet(source), augment, form, 7, images), str(root), "children")
+            hand_off(made(spark, source, augment, form, images), str(root), "children")
             spark_s = time.perf_counter() - began
             assert pq.read_table(root / "children", columns=["row_id"]).num_rows == images
             began = time.perf_counter()
@@ -136,8 +144,7 @@ def growth(spark: Any, root: Path, rows: int, rounds: int) -> dict[str, Any]:
     for number in range(rounds + 1):
         for place, (size, source) in enumerate(zip(sizes, sources, strict=True)):
             began = time.perf_counter()
-            made = children(spark.read.parquet(source), augment, form, 7, size * SMALL_COPIES)
-            hand_off(made, str(root), "children")
+            hand_off(made(spark, source, augment, form, size * SMALL_COPIES), str(root), "children")
             if number:
                 times[place].append(time.perf_counter() - began)
                 memory[place] = max(memory[place], driver_mb(spark))

@@ -14,7 +14,8 @@ from conf import Config, runs
 from conf.errors import StageError
 from conf.schema import Augment, ImageForm
 from jobs import augment
-from jobs.augment import Children, children, makers, makers_of
+from jobs.augment import Children, children, makers
+from jobs.images import augment as way
 from jobs.partners import Chooser, fires, neighbours, ring
 from jobs.spark import merge_rows
 from tests.jobs.merging import held
@@ -30,6 +31,11 @@ def steps(partners: str = "same_label", copies: int = 3, p: float = 0.4) -> Augm
     """Two plain steps and one that mixes."""
     mixing = {"image.mixup": {"partners": partners, "p": p}}
     return Augment(copies=copies, steps=["image.rotate", {"image.gaussian_noise": {"std": 8}}, mixing])
+
+
+def grown(parents: Any, what: Augment) -> Any:
+    """The children of images, as the stage makes them."""
+    return children(parents, what, compile_steps(what.steps, form=FORM), way, records.image_schema(), SEED, 0)
 
 
 def by_id(rows: list[Any]) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def parents_at(tmp_path_factory: pytest.TempPathFactory) -> str:
 def made(spark: Any, folder: str, what: Augment, partitions: int) -> dict[str, Any]:
     """The children, made in so many partitions."""
     parents = spark.read.parquet(folder).repartition(partitions)
-    rows = children(parents, what, FORM, SEED, 0)
+    rows = grown(parents, what)
     return by_id([row.asDict(True) for row in rows.collect()])
 
 
@@ -74,7 +80,7 @@ def test_a_child_is_what_a_plain_call_makes_of_its_parent(spark: Any, parents_at
     rows = made(spark, parents_at, what, 3)
     compiled = compile_steps(what.steps, form=FORM)
     parent = pq.read_table(parents_at).slice(4, 1).to_pylist()[0]
-    for copy, maker in enumerate(makers(what, FORM, SEED), 1):
+    for copy, maker in enumerate(makers(compiled, SEED, what.copies), 1):
         assert maker == records.maker("augmented", compiled.identity, "", SEED, copy)
         child = rows[maker + records.which([parent["row_id"]])]
         batch = pa.RecordBatch.from_pylist([{"row_id": child["row_id"], "image": parent["image"]}])
@@ -90,12 +96,13 @@ def test_one_more_copy_adds_exactly_that_copy(spark: Any, config_for: Callable[.
     config = config_for()
     three, four = made(spark, parents_at, steps(copies=3), 2), made(spark, parents_at, steps(copies=4), 3)
     assert three.items() <= four.items() and len(four) == 84
-    merge_rows(spark, config, "dataset", children(spark.read.parquet(parents_at), steps(copies=3), FORM, SEED, 0))
-    rows = children(spark.read.parquet(parents_at), steps(copies=4), FORM, SEED, 0)
+    merge_rows(spark, config, "dataset", grown(spark.read.parquet(parents_at), steps(copies=3)))
+    rows = grown(spark.read.parquet(parents_at), steps(copies=4))
     merged = merge_rows(spark, config, "dataset", rows)
     assert (merged.inserted, merged.updated, merged.deleted) == (21, 0, 0)
     assert held(config, "dataset").keys() == four.keys()
-    assert set(makers(steps(), FORM, 8)).isdisjoint(makers(steps(), FORM, 7))
+    compiled = compile_steps(steps().steps, form=FORM)
+    assert set(makers(compiled, 8, 3)).isdisjoint(makers(compiled, 7, 3))
 
 
 def test_stage_makes_what_it_planned(spark: Any, config_for: Callable[..., Config]) -> None:
@@ -118,7 +125,8 @@ def test_batches_do_not_change_children(parents_at: str) -> None:
     """One parent at a time, or all at once."""
     what = Augment(copies=5, steps=["image.rotate", "image.gaussian_noise"])
     compiled = compile_steps(what.steps, form=FORM)
-    make = Children(compiled, tuple(makers_of(compiled, SEED, 5)), SEED, records.image_schema())
+    names = tuple(makers(compiled, SEED, 5))
+    make = Children(compiled, names, SEED, records.image_schema(), 2048, way.partner_types(compiled), 5)
     parents = pq.read_table(parents_at).combine_chunks().to_batches()[0]
     whole = pa.concat_tables(make(parents)).to_pylist()
     single = [row for n in range(21) for part in make(parents.slice(n, 1)) for row in part.to_pylist()]
@@ -147,9 +155,9 @@ def test_neighbours_are_the_nearest_others() -> None:
 def test_partners_are_sought_for_those_children_alone_that_mix() -> None:
     """The chooser and the steps draw the same: no pair too many, none missing."""
     compiled = compile_steps(steps().steps, form=FORM)
-    names = tuple(makers_of(compiled, SEED, 2))
+    names = tuple(makers(compiled, SEED, 2))
     ids = sorted(row["row_id"] for row in real(0, 30))
-    pairs = Chooser(compiled, names, SEED, nearest=False)(pa.table({"row_id": ids, "label": ["1"] * 30})).to_pylist()
+    pairs = Chooser(compiled, names, SEED, "any")(pa.table({"row_id": ids, "label": ["1"] * 30})).to_pylist()
     for copy, maker in enumerate(names, 1):
         wanted = fires(compiled, [maker + records.which([each]) for each in ids], SEED)
         assert [pair["row_id"] for pair in pairs if pair["copy"] == copy] == list(np.array(ids)[wanted])

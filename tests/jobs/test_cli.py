@@ -19,7 +19,12 @@ from jobs.foreground import FAILED, MISTAKE, STOPPED
 
 HEAVY = ["torch", "ray", "pyspark", "pyarrow", "numpy", "pandas", "cv2", "matplotlib", "deltalake", "sklearn", "jinja2"]
 SHARED = {"--root", "--runtime", "--set", "--dry-run", "--force", "--help"}
-OWN = {"new": {"--from", "--label"}, "explain": {"--recipe"}, "export": {"--to", "--format", "--split"}}
+OWN = {
+    "new": {"--from", "--label"},
+    "profile": {"--from", "--label", "--to"},
+    "explain": {"--recipe"},
+    "export": {"--to", "--format", "--split"},
+}
 
 
 def seedbed(*arguments: str, fake: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

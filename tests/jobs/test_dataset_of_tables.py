@@ -51,13 +51,3 @@ def test_parquet_keeps_the_types_and_images_forms_are_refused(tmp_path: Path) ->
     assert [table.schema.field(name).type for name in COLUMNS] == [there.schema.field(name).type for name in COLUMNS]
     with pytest.raises(RecipeError, match="for tables there are csv, parquet"):
         export(config, "webdataset", tmp_path / "other", [])
-
-
-def test_a_table_is_answered_in_a_sentence_before_any_engine_starts(tmp_path: Path) -> None:
-    """What cannot be run yet says so, and writes nothing."""
-    from jobs import pipeline
-
-    config = recipe(tmp_path)
-    with pytest.raises(RecipeError, match="modality: it has table"):
-        pipeline.run(config)
-    assert not (tmp_path / "root").exists()

@@ -17,8 +17,10 @@ from conf.runs import StageResult
 from jobs import readers
 from jobs.augment import Children, makers
 from jobs.explain import explain
-from jobs.ingest import _batches
+from jobs.images import augment as way
+from jobs.images.ingest import batches
 from jobs.readers import reading
+from jobs.rows_read import BOOKKEEPING
 from tests.jobs import grown
 from udfs import image, records
 from udfs.steps import compile_steps
@@ -51,18 +53,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Config, di
 
 def _real(config: Config) -> tuple[pa.Table, pa.Table]:
     """Raw rows by the reader, and the same in the declared form."""
-    schema = pa.schema(
-        [
-            *records.refused_schema(records.image_schema()),
-            ("source", pa.string()),
-            ("content", pa.string()),
-            ("in_mix", pa.bool_()),
-        ]
-    )
+    schema = pa.schema([*records.refused_schema(records.image_schema()), *BOOKKEEPING])
     task = reading(config, config.recipe.sources[0])
     loose = pa.schema([field.with_nullable(True) for field in schema])
-    batches = [b for piece in readers.pieces(task) for b in _batches(task, readers.read(task, piece), loose)]
-    raw = pa.Table.from_batches(batches).slice(0, 120).select(records.image_schema().names)
+    found = [b for piece in readers.pieces(task) for b in batches(task, readers.read(task, piece), loose)]
+    raw = pa.Table.from_batches(found).slice(0, 120).select(records.image_schema().names)
     form = config.recipe.image
     stack, _ = image.decode(raw["image"].to_pylist(), form.height, form.width, form.channels)
     clean = raw.set_column(raw.schema.get_field_index("image"), "image", pa.array(image.encode(stack), pa.binary()))
@@ -75,7 +70,7 @@ def _children(config: Config, parents: pa.Table) -> pa.Table:
     recipe = config.recipe
     assert recipe.augment is not None
     compiled = compile_steps(recipe.augment.steps, form=recipe.image)
-    named = makers(recipe.augment, recipe.image, recipe.seed)
+    named = makers(compiled, recipe.seed, recipe.augment.most_copies)
     ids, labels, blobs = (parents[name].to_pylist() for name in ("row_id", "label", "image"))
     partner = [(place + 1) % len(ids) for place in range(len(ids))]
     partners = [
@@ -86,7 +81,9 @@ def _children(config: Config, parents: pa.Table) -> pa.Table:
         for p in partner
     ]
     batch = parents.append_column("partners", pa.array(partners)).combine_chunks().to_batches()[0]
-    return pa.concat_tables(Children(compiled, tuple(named), recipe.seed, records.image_schema())(batch))
+    types = way.partner_types(compiled)
+    make = Children(compiled, tuple(named), recipe.seed, records.image_schema(), 2048, types, recipe.augment.copies)
+    return pa.concat_tables(make(batch))
 
 
 def _sampled(config: Config, train: pa.Table) -> pa.Table:

@@ -89,20 +89,23 @@ def test_delta_works_in_workers_and_driver_without_a_word_on_the_terminal(tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == {"t", "digits"}
 
 
-def test_first_starts_take_turns_at_fetching_jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_starts_take_turns_at_fetching_jars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config_for: Callable[..., Config]
+) -> None:
     """Who comes second waits until the jars are there, and then holds up nobody."""
+    config = config_for()
     monkeypatch.setattr(session, "IVY", tmp_path / "ivy")
     fetching, told = threading.Event(), []
 
     def second() -> None:
         fetching.wait(30)
         with session._jars_alone():
-            told.append(session._jar_confs(local=True))
+            told.append(session._jar_confs(config, local=True))
 
     thread = threading.Thread(target=second)
     thread.start()
     with session._jars_alone():
-        assert session._jar_confs(local=True) == {"spark.jars.packages": session.DELTA_PACKAGE}
+        assert session._jar_confs(config, local=True) == {"spark.jars.packages": session.DELTA_PACKAGE}
         fetching.set()
         thread.join(0.5)
         assert not told

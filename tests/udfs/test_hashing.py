@@ -59,3 +59,17 @@ def test_numbered_ids_are_ids_and_never_meet() -> None:
     assert not set(whole) & set(hashing.numbered_ids(maker, "no", 0, 50_000).to_pylist())
     ones = np.array([[int(digit, 16) for digit in each[16:]] for each in whole[:2000]])
     assert abs(ones.mean() - 7.5) < 0.1
+
+
+def test_records_are_hashed_whatever_the_order_of_columns_and_empty_cells_count_for_nothing() -> None:
+    salts = (hashing.word_of("one"), hashing.word_of("two"))
+    rows = pa.table({"a": ["x", "y", "x"], "b": ["1", None, "2"]})
+    one, two = hashing.record_words(rows, ["a", "b"], salts)
+    assert len({*one.tolist(), *two.tolist()}) == 6
+    turned = hashing.record_words(rows, ["b", "a"], salts)
+    assert [words.tolist() for words in turned] == [one.tolist(), two.tolist()]
+    more = rows.append_column("c", pa.array(["", None, "new"]))
+    (with_more,) = hashing.record_words(more, ["a", "b", "c"], salts[:1])
+    assert (with_more == one).tolist() == [True, True, False]
+    swapped = pa.table({"a": ["1"], "b": ["x"]})
+    assert hashing.record_words(swapped, ["a", "b"], salts)[0][0] != one[0]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 Kind = Literal["integer", "number", "category", "boolean", "date", "datetime", "id"]
 Matrix = NDArray[np.float64]
 NUMERIC = ("integer", "number", "date", "datetime")
+WAS_MISSING = "_was_missing"  # after a column's name: the column that says where its cell was missing
 OTHER = "__other__"  # how a category outside the vocabulary is written where it must be written
 _TYPES: dict[str, pa.DataType] = {
     "integer": pa.int64(),
@@ -74,7 +75,11 @@ class TableForm:
         Without statistics a category has the values that the recipe declares, or none.
         """
         measured = statistics or {}
-        columns = [_column(name, said, measured.get(name), recipe.task) for name, said in recipe.columns.items()]
+        columns = []
+        for name, said in recipe.columns.items():
+            columns.append(_column(name, said, measured.get(name), recipe.task))
+            if said.flag_missing:
+                columns.append(Column(name + WAS_MISSING, "boolean", modelled=said.model))
         return TableForm(tuple(columns), recipe.task.label, recipe.task.kind, tuple(recipe.task.classes))
 
     @property

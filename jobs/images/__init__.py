@@ -1,0 +1,1 @@
+"""Images: what the shared stages do of their own for them."""

@@ -1,0 +1,1 @@
+"""Tables: what the shared stages do of their own for them."""
