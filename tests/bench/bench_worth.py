@@ -117,34 +117,39 @@ LENET_STEPS = 2400
 
 
 def lenets(config: Config) -> list[Row]:
-    """The same case by a plain LeNet: real rows alone, and the stored augmented rows with them."""
-    jobs = [(config, augmented, seed) for augmented in (False, True) for seed in range(SEEDS)]
-    with ProcessPoolExecutor(WORKERS) as pool:
-        errors = list(pool.map(_one_lenet, jobs))
-    alone, grown = errors[:SEEDS], errors[SEEDS:]
-    cut = [100 * (1 - error / statistics.mean(alone)) for error in grown]
-    return [
-        row("mnist-1000 error, LeNet, real", alone, "%", ""),
-        row("mnist-1000 error, LeNet, with stored augmented rows", grown, "%", ""),
-        row("mnist-1000, error cut by stored augmented rows, LeNet", cut, "%", ">= 68"),
-    ]
+    """The same case by plain nets: real rows alone, and the stored augmented rows with them."""
+    import lenet
+
+    rows = []
+    for kind in lenet.NETS:
+        jobs = [(config, kind, augmented, seed) for augmented in (False, True) for seed in range(SEEDS)]
+        with ProcessPoolExecutor(WORKERS) as pool:
+            errors = list(pool.map(_one_lenet, jobs))
+        alone, grown = errors[:SEEDS], errors[SEEDS:]
+        cut = [100 * (1 - error / statistics.mean(alone)) for error in grown]
+        rows += [
+            row(f"mnist-1000 error, {kind}, real", alone, "%", ""),
+            row(f"mnist-1000 error, {kind}, with stored augmented rows", grown, "%", ""),
+            row(f"mnist-1000, error cut by stored augmented rows, {kind}", cut, "%", ">= 68"),
+        ]
+    return rows
 
 
-def _one_lenet(job: tuple[Config, bool, int]) -> float:
+def _one_lenet(job: tuple[Config, str, bool, int]) -> float:
     import lenet
 
     from synth.arms import parents_of, read_pool, real_pool
     from synth.encode import list_files
     from synth.judges import joined
 
-    config, augmented, seed = job
+    config, kind, augmented, seed = job
     real = runs.real(config).folder
     train, test = (real_pool(real, split, config).rows for split in ("train", "test"))
     if augmented:
         files = list_files(staged(config, "augment"))
         children = read_pool(files, config, parents_of(real_pool(real, "train", config))).rows
         train = joined([train, children], len(config.recipe.labels))
-    return lenet.error(train.images, train.labels, test.images, test.labels, LENET_STEPS, seed)
+    return lenet.error(kind, train.images, train.labels, test.images, test.labels, LENET_STEPS, seed)
 
 
 def unlabelled(root: Path, mnist: Path) -> list[Row]:
