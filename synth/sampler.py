@@ -66,11 +66,6 @@ def maker_of(checkpoint_id: str, temperature: float, where: str = "") -> str:
     return records.maker("synthetic", checkpoint_id, told, REVISION)
 
 
-def row_id_of(maker: str, label: str, index: int) -> str:
-    """The id of a maker's row."""
-    return maker + records.which(label, index)
-
-
 class Sampler:
     """Makes the images of one checkpoint."""
 
@@ -107,7 +102,7 @@ class Sampler:
 
     def ids(self, label: str, start: int, stop: int) -> pa.Array:
         """The ids of a label's rows."""
-        return pa.array([row_id_of(self.maker, label, index) for index in range(start, stop)], pa.string())
+        return pa.array(records.sampled_ids(self.maker, label, range(start, stop)), pa.string())
 
     def images(self, label: str, start: int, stop: int) -> Images:
         """uint8[stop - start, H, W, C]: the rows' pixels alone."""
@@ -120,7 +115,7 @@ class Sampler:
             raise StageError(f"{label!r} is not among the checkpoint's labels {self.form.labels}.")
         first = start - start % SAMPLE_BLOCK
         last = first + -(-(stop - first) // SAMPLE_BLOCK) * SAMPLE_BLOCK if stop > start else first
-        return first, [row_id_of(self.maker, label, index) for index in range(first, last)]
+        return first, records.sampled_ids(self.maker, label, range(first, last))
 
     @torch.inference_mode()
     def _made(self, label: str, first: int, ids: list[str]) -> Images:

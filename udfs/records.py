@@ -125,6 +125,19 @@ def child_id(made_by: str, parents: Sequence[str]) -> str:
     return made_by + which(list(parents))
 
 
+def sampled_ids(made_by: str, label: str, indices: range) -> list[str]:
+    """Ids of the rows of a label that the maker `made_by` samples at these indices: `which(label, index)` for each."""
+    state = hashlib.blake2b(digest_size=WHICH_HEX // 2)
+    first = _plain(label)
+    state.update(len(first).to_bytes(8, "big") + first)
+    ids = []
+    for index in indices:
+        each, data = state.copy(), b"j%d" % index
+        each.update(len(data).to_bytes(8, "big") + data)
+        ids.append(made_by + each.hexdigest())
+    return ids
+
+
 def row_hashes(table: pa.Table | pa.RecordBatch) -> pa.Array:
     """16 hex digits per row over payload, label, split, flags and the label's source and confidence.
 

@@ -19,7 +19,7 @@ from synth.images.rows import ImageRows
 from synth.job import options_of
 from synth.models import SAMPLE_BLOCK
 from synth.plan import Piece, rows_per_label, shards
-from synth.sampler import Form, Sampler, build, row_id_of
+from synth.sampler import Form, Sampler, build
 from udfs import image, records
 
 FORM = Form("image_mixture", {}, 1, 8, 8, [str(label) for label in range(10)])
@@ -59,7 +59,7 @@ def test_rows_say_what_they_are(folder: Path) -> None:
     rows = sampler("3", 2, 4)
     assert rows.schema.equals(records.image_schema())
     first = rows.slice(0, 1).to_pylist()[0]
-    assert first["row_id"] == row_id_of(sampler.maker, "3", 2)
+    assert first["row_id"] == sampler.maker + records.which("3", 2)
     assert (first["row_origin"], first["row_split"], first["row_label_source"]) == ("synthetic", "train", "generator")
     assert first["row_source"] == f"checkpoint {sampler.id}, label 3, index 2"
     assert first["row_label_confidence"] is None and first["label"] == "3"

@@ -91,3 +91,10 @@ def test_conform_orders_casts_and_fills() -> None:
         records.conform(whole.append_column("extra", pa.array([1])), records.image_schema())
     with pytest.raises(ValueError, match="row_id"):
         records.conform(whole.drop_columns(["row_id"]), records.image_schema())
+
+
+def test_sampled_ids_are_what_the_contract_says_of_each() -> None:
+    """A series of ids at once is the series of ids one by one."""
+    for label in ("7", "a \u00fc\u2028 label", ""):
+        one_by_one = ["m" * 16 + records.which(label, index) for index in range(9, 2000, 331)]
+        assert records.sampled_ids("m" * 16, label, range(9, 2000, 331)) == one_by_one
