@@ -8,6 +8,7 @@ flags and where the label came from; not `row_source`, so that a line inserted a
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -146,17 +147,36 @@ def row_hashes(table: pa.Table | pa.RecordBatch) -> pa.Array:
     names = sorted(name for name in table.schema.names if name not in _UNHASHED)
     if not any(pa.types.is_binary(table.schema.field(name).type) for name in names):
         return hashing.hashes(hashing.row_words(table, names, hashing.word_of(names)))
-    columns = [_hashable(table.column(name)) for name in names]
     state = hashlib.blake2b(digest_size=8)
     state.update(json.dumps(names).encode())
+    parts = _merged([_framed(table.column(name)) for name in names])
     hashes = []
+    columns = (part if isinstance(part, list) else itertools.repeat(part, table.num_rows) for part in parts)
     for row in zip(*columns, strict=True):
         each = state.copy()
-        for value in row:
-            each.update(len(value).to_bytes(8, "big"))
-            each.update(value)
+        each.update(b"".join(row))
         hashes.append(each.hexdigest())
     return pa.array(hashes, pa.string())
+
+
+def _framed(column: pa.Array | pa.ChunkedArray) -> bytes | list[bytes]:
+    """Each value's bytes behind their number; one value where all are equal, as many columns have it."""
+    values = _hashable(column) if column.null_count < len(column) else [b""]
+    if values and values[0] == values[-1] and len(set(values)) == 1:
+        return len(values[0]).to_bytes(8, "big") + values[0]
+    return [len(value).to_bytes(8, "big") + value for value in values]
+
+
+def _merged(parts: list[bytes | list[bytes]]) -> list[bytes | list[bytes]]:
+    """Neighbours that are one value as one."""
+    merged: list[bytes | list[bytes]] = []
+    for part in parts:
+        last = merged[-1] if merged else None
+        if isinstance(part, bytes) and isinstance(last, bytes):
+            merged[-1] = last + part
+        else:
+            merged.append(part)
+    return merged
 
 
 def _hashable(column: pa.Array | pa.ChunkedArray) -> list[bytes]:
