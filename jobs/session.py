@@ -80,10 +80,22 @@ def session(config: Config, app: str = "seedbed") -> Iterator[SparkSession]:
     try:
         yield started
     finally:
-        # A signal may have come between a question to the JVM and its answer, and whatever is asked next on that
-        # connection gets the answer of before. Every thread has a connection of its own.
-        with ThreadPoolExecutor(1) as aside:
-            aside.submit(started.stop).result()
+        _stop(started)
+
+
+def _stop(spark: SparkSession) -> None:
+    """Stop it over another connection to the JVM: every thread has one of its own.
+
+    A signal may have come between a question and its answer, and whatever is asked next on that connection gets the
+    answer of before.
+    """
+    with ThreadPoolExecutor(1) as aside:
+        try:
+            stopping = aside.submit(spark.stop)
+        except RuntimeError:  # Python is ending, and starts no thread any more
+            spark.stop()
+        else:
+            stopping.result()
 
 
 def log_path(config: Config) -> str:

@@ -68,7 +68,7 @@ clean.drop("row_parents", "row_flags").limit(5).toPandas()
 
 measured = runs.read_json(runs.done(config, "normalize").folder, "statistics.json")["columns"]
 for name, facts in list(measured.items())[:5]:
-    print(f"{name:20} {facts['rows']} rows, from {facts['minimum']} to {facts['maximum']}, mean {facts['mean']:.4g}")
+    print(f"{name:20} {facts['rows']} rows, from {facts['min']} to {facts['max']}, mean {facts['mean']:.4g}")
 
 # COMMAND ----------
 
