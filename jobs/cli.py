@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from conf.errors import RecipeError, StageError
+from conf.threads import spin_briefly
 from jobs.foreground import (
     FAILED,
     MISTAKE,
@@ -95,6 +96,7 @@ Force = Annotated[bool, typer.Option("--force", help="Do it again though it is d
 
 def main() -> None:
     """Run the command; the entry point."""
+    spin_briefly()
     stop_on_sigterm()
     app(prog_name="seedbed")
 

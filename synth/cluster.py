@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from conf import Config
 from conf.errors import StageError
+from conf.threads import spin
 
 NAMESPACE = "seedbed"
 START_TRIES = 3
-SPIN_COUNT = "10000"  # a quiet machine loses some percent by it
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 
@@ -113,14 +113,11 @@ def _connect(address: str) -> None:
 
 
 def _environment() -> dict[str, dict[str, str]]:
-    """What our own workers need: the driver's import path, and little patience with a process group that is stuck.
-
-    And threads that spin but a moment while they wait for each other: on a busy machine the usual milliseconds make two
-    threads a hundred times slower than one.
+    """What our own workers need: the driver's import path, little patience with a process group that is stuck, threads
+    that wait quietly.
     """
     path = os.pathsep.join(each for each in sys.path if each)
-    spin = os.environ.get("GOMP_SPINCOUNT", SPIN_COUNT)
-    return {"env_vars": {"PYTHONPATH": path, "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3", "GOMP_SPINCOUNT": spin}}
+    return {"env_vars": {"PYTHONPATH": path, "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3", **spin()}}
 
 
 def _mend(address: str | None, error: Exception) -> str:
