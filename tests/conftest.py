@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import conf
 from conf import Config
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The same examples in every run; `--hypothesis-profile=default` looks for others.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

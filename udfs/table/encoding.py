@@ -2,9 +2,9 @@
 
 `decode(encode(matrix))` is the matrix: exactly for categories and dates, to a microsecond or two for datetimes, but for
 rounding for numbers (none is left where they are whole or of known decimals and of less than twelve digits);
-`quantile_normal` holds what lies outside the measured range to its ends. A missing number
-stays NaN, a missing category is a row of zeros under `one_hot` and `hash`. With a flag, a missing cell is 0 and a
-column beside it says 1.
+`quantile_normal` holds what lies outside the measured range to its ends. A missing number stays NaN, a missing category
+is a row of zeros under `one_hot` and `hash`. With a flag, a missing cell is 0 and a column beside it says 1. Numbers
+whose differences or ratios no double can hold have no way back.
 """
 
 from __future__ import annotations

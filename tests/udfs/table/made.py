@@ -61,9 +61,13 @@ def measured(table: pa.Table, form: TableForm, words: int = 1000) -> tuple[Table
     return replace(form, columns=columns), statistics
 
 
-def tables(max_rows: int = 40) -> st.SearchStrategy[pa.Table]:
-    """Tables of FORM with missing cells, and `row_id`."""
-    row = st.fixed_dictionaries({name: st.none() | cell for name, cell in _CELLS.items()})
+# Numbers whose differences and ratios are numbers as well.
+MODERATE = st.sampled_from([0.0, -0.0, 0.1, 1e-140, 1e140]) | st.floats(1e-140, 1e140) | st.floats(-1e140, -1e-140)
+
+
+def tables(max_rows: int = 40, **cells: st.SearchStrategy[Any]) -> st.SearchStrategy[pa.Table]:
+    """Tables of FORM with missing cells, and `row_id`; `cells` gives columns other values."""
+    row = st.fixed_dictionaries({name: st.none() | cell for name, cell in {**_CELLS, **cells}.items()})
     return st.lists(row, min_size=1, max_size=max_rows).map(_table)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from tests.udfs.table.made import FORM, ids, measured, tables
+from tests.udfs.table.made import FORM, MODERATE, ids, measured, tables
 from udfs.table.encoding import CATEGORIES, NUMBERS, decode, encode, encodings, signatures
 from udfs.table.form import Column, TableForm, to_matrix
 from udfs.table.statistics import Statistics
@@ -17,7 +17,7 @@ from udfs.table.tally import measure
 
 
 @settings(max_examples=80, deadline=None)
-@given(tables(), st.sampled_from(sorted(NUMBERS)), st.sampled_from(CATEGORIES), st.booleans())
+@given(tables(rate=MODERATE), st.sampled_from(sorted(NUMBERS)), st.sampled_from(CATEGORIES), st.booleans())
 def test_decode_gives_back_the_matrix(table: pa.Table, numeric: str, category: str, flag: bool) -> None:
     """Every kind of column by every method, missing cells too: numbers but for rounding, datetimes to a microsecond or
     two, the rest exactly.
