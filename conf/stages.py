@@ -69,7 +69,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "ray",
-        1,
+        2,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
         (*_REAL, "gate.accepted", "train.checkpoint"),
         of_tables=(_MEASURED,),

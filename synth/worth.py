@@ -53,18 +53,24 @@ def drawn(wrong: Mapping[str, Numbers | NDArray[np.bool_]], seed: int) -> Drawn:
 
 
 def gain(found: Drawn, arm: str, base: str = "real") -> dict[str, Any]:
-    """The share of the base's errors that the arm's rows cut, with its interval."""
-    floor = 1e-9
-    cuts = 1 - found.draws[arm] / np.maximum(found.draws[base], floor)
-    cut = 1 - found.plain[arm] / max(found.plain[base], floor)
+    """The share of the base's errors that the arm's rows cut, with its interval. Of no errors none are cut."""
+    cuts = _cut(found.draws[arm], found.draws[base])
+    cut = float(_cut(np.array(found.plain[arm]), np.array(found.plain[base])))
     return {"error_cut": cut, "interval": _interval(cuts)}
+
+
+def _cut(errors: Numbers, base: Numbers) -> Numbers:
+    """The share that is gone; beyond MOST_TIMES as many errors nobody asks how many."""
+    floor = 1e-9
+    return np.maximum(1 - np.maximum(errors, floor) / np.maximum(base, floor), -MOST_TIMES)
 
 
 def headline(found: Drawn, sizes: Sequence[int], arm: str, judge: str, real_rows: int) -> dict[str, Any]:
     """How many real rows the arm is worth. `found` holds an arm `curve.<size>` for each of the sizes."""
-    plain = worth(sizes, np.array([found.plain[f"curve.{size}"] for size in sizes]), found.plain[arm])
+    plain = worth(sizes, np.array([found.plain[f"curve.{size}"] for size in sizes]), found.plain[arm], real_rows)
     curves = np.stack([found.draws[f"curve.{size}"] for size in sizes], axis=1)
-    worths = np.array([worth(sizes, errors, target) for errors, target in zip(curves, found.draws[arm], strict=True)])
+    pairs = zip(curves, found.draws[arm], strict=True)
+    worths = np.array([worth(sizes, errors, target, real_rows) for errors, target in pairs])
     low, high = _interval(worths)
     outside = plain >= max(sizes) * 1.0001 or plain <= min(sizes) * 0.9999
     told = {
@@ -78,9 +84,15 @@ def headline(found: Drawn, sizes: Sequence[int], arm: str, judge: str, real_rows
     return {**told, "text": _text(told)}
 
 
-def worth(sizes: Sequence[int], errors: Numbers, target: float) -> float:
-    """The number of real rows whose error is `target`, on the curve through (sizes, errors)."""
+def worth(sizes: Sequence[int], errors: Numbers, target: float, real_rows: float = 0.0) -> float:
+    """The number of real rows whose error is `target`, on the curve through (sizes, errors).
+
+    Where many numbers have it, as on a curve that lies at no error at all, the one nearest to `real_rows`.
+    """
     falling = monotone(errors)
+    level = np.flatnonzero(falling == target)
+    if len(level):
+        return float(np.clip(real_rows, sizes[level[0]], sizes[level[-1]]))
     logs = np.log(np.asarray(sizes, np.float64))
     if target < falling[-1]:
         return _beyond(logs, falling, target)

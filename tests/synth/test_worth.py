@@ -26,6 +26,15 @@ def test_beyond_the_curve_a_power_law_goes_on_and_never_beyond_sight() -> None:
     assert worth(SIZES, power_law(SIZES), 0.9) == 25, "worse than the smallest set"
 
 
+def test_where_many_numbers_err_as_often_the_nearest_to_the_rows_that_there_are_is_told() -> None:
+    """A curve that lies at no error at all tells nothing of a grown set that makes none either: no gain, no loss."""
+    assert worth(SIZES, np.zeros(6), 0.0, 400) == 400
+    assert worth(SIZES, np.array([0.3, 0.2, 0.1, 0.1, 0.1, 0.0]), 0.1, 25) == 100
+    found = drawn({name: np.zeros((3, 50), bool) for name in ("real", "all", *(f"curve.{n}" for n in SIZES))}, 0)
+    assert headline(found, SIZES, "all", "svc", 400)["interval"] == [400, 400]
+    assert gain(found, "all") == {"error_cut": 0.0, "interval": [0.0, 0.0]}
+
+
 def test_a_bump_in_the_curve_does_not_make_worth_jump() -> None:
     bumped = power_law(SIZES)
     bumped[2], bumped[3] = bumped[3], bumped[2]
