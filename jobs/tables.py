@@ -32,7 +32,7 @@ from jobs.places import exists, is_path, quoted, read, table
 from jobs.retyping import is_retyped, replacement
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 MAX_TRIES = 12
 MAX_WAIT_S = 10.0
@@ -308,18 +308,18 @@ def _create(target: _Target, source: _Source, told: str) -> None:
         "delta.enableDeletionVectors": "false",
     }
     writer = source.rows.write.format("delta").mode("errorifexists").options(**options)
-    if target.partition:
-        writer = writer.partitionBy(target.partition)
-    if is_path(target.config):
-        writer.save(target.place)
-    else:
-        writer.saveAsTable(target.place)
+    _save(writer, target)
 
 
 def _replace(there: DataFrame, target: _Target, source: _Source, told: str) -> None:
     """Write the table anew, its columns in new types, in one commit."""
     rows = replacement(there, source.rows, target.partition, target.only)
     writer = rows.write.format("delta").mode("overwrite").options(userMetadata=told, overwriteSchema="true")
+    _save(writer, target)
+
+
+def _save(writer: DataFrameWriter, target: _Target) -> None:
+    """Write to the table's place, partitioned as it is."""
     if target.partition:
         writer = writer.partitionBy(target.partition)
     if is_path(target.config):

@@ -94,7 +94,7 @@ def _cells(lines: _Lines, data: bytes, delimiter: str) -> tuple[list[bytes] | No
     """A record's cells and how many further lines it took; None where a quote stays open."""
     text = data
     for used in range(MAX_LINES_IN_A_CELL):
-        if not _open_quote(text, delimiter):
+        if not open_quote(text, delimiter):
             # Latin-1 keeps every byte, so that cells are cut before it is known whether they are UTF-8.
             cut = next(
                 csv.reader(io.StringIO(text.decode("latin-1"), newline=""), delimiter=delimiter, skipinitialspace=True),
@@ -108,26 +108,25 @@ def _cells(lines: _Lines, data: bytes, delimiter: str) -> tuple[list[bytes] | No
     return None, 0
 
 
-def _open_quote(text: bytes, delimiter: str) -> bool:
-    """Whether a quoted cell is still open at the end. A quote opens only at the start of a cell.
-
-    Doubled it stands for itself.
+def open_quote(text: bytes, delimiter: str, quote: str = '"', skip_blanks: bool = True) -> bool:
+    """Whether a quoted cell is still open at the end. A quote opens only at the start of a cell, before which blanks
+    may be skipped; doubled it stands for itself.
     """
-    mark, quote = ord(delimiter), ord('"')
-    if quote not in text:
+    mark, sign = ord(delimiter), quote.encode()
+    if sign not in text:
         return False
     inside, at_start, place = False, True, 0
     while place < len(text):
         byte = text[place]
-        if inside and byte == quote:
-            if text[place + 1 : place + 2] == b'"':
+        if inside and byte == sign[0]:
+            if text[place + 1 : place + 2] == sign:
                 place += 1
             else:
                 inside = False
-        elif not inside and byte == quote and at_start:
+        elif not inside and byte == sign[0] and at_start:
             inside = True
         if not inside:
-            at_start = byte in (mark, 10, 13) or (at_start and byte == 32)
+            at_start = byte in (mark, 10, 13) or (at_start and byte == 32 and skip_blanks)
         place += 1
     return inside
 

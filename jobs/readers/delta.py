@@ -38,16 +38,22 @@ def frame(spark: SparkSession, task: Reading) -> DataFrame:
 
     A table's rows have no order of their own, so a number may change when files are compacted; nothing hangs on it.
     """
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    table, place = opened(spark, task)
+    schema = to_arrow_schema(table.schema)
+    check_schema(task, schema, task.need("path"))
+    return table.select(*columns_of(task, schema), place.alias(POSITION))
+
+
+def opened(spark: SparkSession, task: Reading) -> tuple[DataFrame, Any]:
+    """A source's table, and the column that says a row's file and number. Raises RecipeError."""
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as F
-    from pyspark.sql.pandas.types import to_arrow_schema
 
     uri = task.need("path")
     try:
         table: Any = spark.read.format("delta").load(uri) if "/" in uri else spark.read.table(uri)
     except PySparkException as error:
         raise task.error(f"{uri} cannot be read as a Delta table: {str(error).splitlines()[0][:300]}") from error
-    schema = to_arrow_schema(table.schema)
-    check_schema(task, schema, uri)
-    place = F.format_string("%s:%d", "_metadata.file_name", F.monotonically_increasing_id())
-    return table.select(*columns_of(task, schema), place.alias(POSITION))
+    return table, F.format_string("%s:%d", "_metadata.file_name", F.monotonically_increasing_id())

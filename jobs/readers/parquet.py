@@ -145,6 +145,11 @@ def _pieces_of(task: Reading, uri: str, path: str, size: int) -> Iterator[Piece]
         yield {"path": path, "detail": f"not a whole Parquet file ({size:,} bytes): {_short(error)}", "bytes": 0}
         return
     check_schema(task, schema, path)
+    yield from row_groups(path, metadata)
+
+
+def row_groups(path: str, metadata: pq.FileMetaData) -> Iterator[Piece]:
+    """A file's row groups in runs of about PIECE_BYTES."""
     held: list[int] = []
     held_bytes = start = stop = 0
     for group in range(metadata.num_row_groups):

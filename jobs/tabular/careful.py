@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from jobs.readers.csv_lines import open_quote
 from jobs.tabular.blocks import MAX_LINE_BYTES, MAX_LINES_IN_A_CELL, Quotes
 from jobs.tabular.dialect import Dialect, cut
 
@@ -120,26 +121,7 @@ def _unclosed(number: int, text: bytes) -> Row:
 
 
 def _open_quote(text: bytes, dialect: Dialect) -> bool:
-    """Whether a quoted cell is still open at the end. A quote opens only at the start of a cell; doubled it stands for
-    itself.
-    """
-    if dialect.quote is None or dialect.quote.encode() not in text:
-        return False
-    mark, quote = ord(dialect.delimiter), ord(dialect.quote)
-    inside, at_start, place = False, True, 0
-    while place < len(text):
-        byte = text[place]
-        if inside and byte == quote:
-            if text[place + 1 : place + 2] == dialect.quote.encode():
-                place += 1
-            else:
-                inside = False
-        elif not inside and byte == quote and at_start:
-            inside = True
-        if not inside:
-            at_start = byte in (mark, 10, 13) or (at_start and byte == 32 and dialect.skip_blanks)
-        place += 1
-    return inside
+    return dialect.quote is not None and open_quote(text, dialect.delimiter, dialect.quote, dialect.skip_blanks)
 
 
 def _bad(number: int, reason: str, why: str, text: bytes) -> Row:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from jobs.readers.delta import opened
 from jobs.readers.record import Reading
 from jobs.tabular import typed_cells
 from jobs.tabular.cells import Cells
@@ -19,15 +20,10 @@ def frame(spark: SparkSession, task: Reading) -> DataFrame:
 
     A table's rows have no order of their own, so a number may change when files are compacted; nothing hangs on it.
     """
-    from pyspark.errors import PySparkException
     from pyspark.sql import functions as F
 
     uri = task.need("path")
-    try:
-        table: Any = spark.read.format("delta").load(uri) if "/" in uri else spark.read.table(uri)
-    except PySparkException as error:
-        raise task.error(f"{uri} cannot be read as a Delta table: {str(error).splitlines()[0][:300]}") from error
-    place = F.format_string("%s:%d", "_metadata.file_name", F.monotonically_increasing_id())
+    table, place = opened(spark, task)
     return chosen(task, table, uri, F.concat(F.lit(f"{uri}#"), place))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.readers.record import PIECE_BYTES, Piece, Reading, Record, refused
+from jobs.readers.parquet import row_groups
+from jobs.readers.record import Piece, Reading, Record, refused
 from jobs.tabular import files, typed_cells
 from jobs.tabular.cells import Cells
 
@@ -54,15 +55,7 @@ def _pieces_of(task: Reading, file: files.File) -> Iterator[Piece]:
         }
         return
     typed_cells.wanted_columns(task, schema, file.path)
-    held: list[int] = []
-    held_bytes = start = stop = 0
-    for group in range(metadata.num_row_groups):
-        held.append(group)
-        held_bytes += metadata.row_group(group).total_byte_size
-        stop += metadata.row_group(group).num_rows
-        if held_bytes >= PIECE_BYTES or group == metadata.num_row_groups - 1:
-            yield {"path": file.path, "groups": held, "start": start, "stop": stop, "bytes": held_bytes}
-            held, held_bytes, start = [], 0, stop
+    yield from row_groups(file.path, metadata)
 
 
 def _short(error: BaseException) -> str:
