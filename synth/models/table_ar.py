@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from synth.models import Batch, Phase
+from synth.models.ar_draw import ArDrawer
+from synth.models.columns import ALL, Columns, Shape, Some
 
-Some: TypeAlias = slice | Tensor  # some of the columns
-ALL = slice(None)
-GROWTH = 4  # columns of up to 4, 16, 64, ... tokens are computed together, padded to the largest of them
 WIDE = 96  # columns from which on a step trains only some of the columns, so that memory stays bounded
 HELD_OUT_SEED = 0
 BLOCK = 1024  # rows at a time, where there is no gradient
@@ -50,105 +48,29 @@ class Config:
 PRESETS = {"standard": Config(), "fast": Config(hidden=64)}
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a model must know of a table's tokens. Columns are in the order in which they are drawn."""
-
-    counts: Sequence[Tensor]  # of each column float64 (tokens,): how many train rows have each
-    positions: Sequence[Tensor]  # of each column float64 (tokens,): ranks from 0 to 1, NaN where there is no order
-    neighbours: Tensor  # (C, k) int64: the columns that each column looks at, itself where there are no more
-
-
 def build(config: Config, shape: Shape) -> TableAr:
     """Make an untrained model."""
     return TableAr(config, shape)
 
 
-class Group(nn.Module):
-    """Embeddings and heads of some columns of like size: (n, tokens, width), padded to the largest."""
-
-    there: Tensor  # bool: whether a column has such a token
-    cosines: Tensor
-
-    def __init__(self, config: Config, counts: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        super().__init__()
-        columns, tokens = len(counts), max(len(each) for each in counts)
-        there, start = torch.zeros(columns, tokens, dtype=torch.bool), torch.zeros(columns, tokens)
-        cosines = torch.zeros(columns, tokens, config.cosines)
-        for place, (count, position) in enumerate(zip(counts, positions, strict=True)):
-            there[place, : len(count)] = True
-            start[place, : len(count)] = torch.log((count + 0.1) / (count.sum() + 0.1 * len(count))).float()
-            waves = torch.cos(torch.pi * position[:, None] * torch.arange(1, config.cosines + 1))
-            cosines[place, : len(count)] = waves.nan_to_num(0.0).float()
-        self.register_buffer("there", there, persistent=False)
-        self.register_buffer("cosines", cosines, persistent=False)
-        self.embed = nn.Parameter(torch.randn(columns, tokens, config.embedding) * 0.3)
-        self.embed_waves = nn.Parameter(torch.randn(columns, config.cosines, config.embedding) * 0.3)
-        self.head = nn.Parameter(torch.randn(columns, tokens, config.hidden) * 0.02)
-        self.head_waves = nn.Parameter(torch.randn(columns, config.cosines, config.hidden) * 0.02)
-        self.bias = nn.Parameter(start)
-        with torch.no_grad():
-            self.embed[cosines.any(2)] = 0.0  # neighbours in rank begin alike: numbers are learnt from few rows
-            self.embed[..., 0] += 1.0  # a column that is known shows, whatever its token
-
-    def embeddings(self) -> Tensor:
-        """(n * tokens, width)"""
-        return (self.embed + self.cosines @ self.embed_waves).flatten(0, 1)
-
-    def heads(self, some: Some = ALL) -> Tensor:
-        """(n, tokens, hidden), of some of the columns."""
-        return self.head[some] + self.cosines[some] @ self.head_waves[some]
-
-    def biases(self, some: Some = ALL) -> Tensor:
-        """(n, 1, tokens) of some of the columns, minus infinity where a column has no such token."""
-        return self.bias[some].masked_fill(~self.there[some], -torch.inf)[:, None]
-
-
-class TableAr(nn.Module):
+class TableAr(Columns):
     """The nets of all columns."""
 
-    inner: Tensor  # (C,) the drawing place of each column, group by group
     looks_at: Tensor  # (C, k) inner: the columns that each looks at
-    starts: Tensor  # (C,) inner: where a column's tokens begin among those of all
 
     balanced = False
 
     def __init__(self, config: Config, shape: Shape) -> None:
-        super().__init__()
+        super().__init__(shape, config.embedding, config.hidden, config.cosines)
         self.config, self.average_decay = config, config.average_decay
-        sizes = [len(count) for count in shape.counts]
-        self.columns = len(sizes)
-        self.order, spans = _grouped(sizes)
-        self.spans = spans
-        inner = torch.tensor(self.order)
-        self.register_buffer("inner", inner, persistent=False)
-        looks_at = inner.argsort()[shape.neighbours[inner]].sort(1).values
+        looks_at = self.inner.argsort()[shape.neighbours[self.inner]].sort(1).values
         self.register_buffer("looks_at", looks_at, persistent=False)
-        parts = [self.order[start:stop] for start, stop in spans]
-        self.nets = nn.ModuleList(
-            Group(config, [shape.counts[c] for c in part], [shape.positions[c] for c in part]) for part in parts
-        )
         self.looks_at_all = shape.neighbours.shape[1] == self.columns
-        starts, start = [], 0
-        for group in self.groups:
-            columns, tokens = group.bias.shape
-            starts += [start + place * tokens for place in range(columns)]
-            start += columns * tokens
-        self.register_buffer("starts", torch.tensor(starts), persistent=False)
         inputs, hidden = shape.neighbours.shape[1] * config.embedding, config.hidden
         self.first = nn.Parameter(_uniform(self.columns, inputs, hidden))
         self.first_bias = nn.Parameter(torch.zeros(self.columns, 1, hidden))
         self.second = nn.Parameter(_uniform(self.columns, hidden, hidden))
         self.second_bias = nn.Parameter(torch.zeros(self.columns, 1, hidden))
-
-    @property
-    def groups(self) -> list[Group]:
-        """The columns' own parts, in the order of `spans`."""
-        return [net for net in self.nets if isinstance(net, Group)]
-
-    def embeddings(self) -> Tensor:
-        """(all tokens of all columns, width)"""
-        return torch.cat([group.embeddings() for group in self.groups])
 
     def forward(self, tokens: Tensor, rank: Tensor, some: Tensor | None = None) -> Tensor:
         """Log likelihood (C, B), inner order, of each token (B, C) given those of lower rank (B, C), both inner.
@@ -206,6 +128,10 @@ class TableAr(nn.Module):
             )
         ]
 
+    def drawer(self, made: Sequence[Tensor]) -> ArDrawer:
+        """Ready for drawing; `made` says of each column which tokens may be made, bool (tokens,)."""
+        return ArDrawer(self, made)
+
     @property
     def rows_at_once(self) -> int:
         """Rows whose likelihoods are worked out together: fewer where there are many columns."""
@@ -246,20 +172,6 @@ class Likelihood(nn.Module):
         if model.columns > WIDE:
             some = torch.randperm(model.columns, device=tokens.device)[:WIDE].sort().values
         return {"loss": -model(tokens, model.ranks(native, first), some).mean()}
-
-
-def _grouped(sizes: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """Columns sorted by classes of size, and the span of each class."""
-    classes = []
-    for size in sizes:
-        room = GROWTH
-        while room < size:
-            room *= GROWTH
-        classes.append(room)
-    order = sorted(range(len(sizes)), key=lambda column: (classes[column], column))
-    kinds = sorted(set(classes))
-    ends = [sum(1 for each in classes if each <= kind) for kind in kinds]
-    return order, list(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _uniform(columns: int, inputs: int, outputs: int) -> Tensor:

@@ -41,7 +41,9 @@ def information(tokens: Tokens, sizes: list[int]) -> Floats:
     rows, columns = tokens.shape
     marks = np.zeros((rows, columns * LEVELS), np.float32)
     for column, size in enumerate(sizes):
-        marks[np.arange(rows), column * LEVELS + _coarse(tokens[:, column], size)] = 1.0
+        marks[
+            np.arange(rows), column * LEVELS + levels(np.bincount(tokens[:, column], minlength=size))[tokens[:, column]]
+        ] = 1.0
     share = marks.mean(0, dtype=np.float64).reshape(columns, LEVELS)
     own = -np.where(share > 0, share * np.log(np.where(share > 0, share, 1.0)), 0.0).sum(1)
     shared = np.empty((columns, columns))
@@ -53,9 +55,8 @@ def information(tokens: Tokens, sizes: list[int]) -> Floats:
     return shared
 
 
-def _coarse(tokens: Tokens, size: int) -> Tokens:
-    """Tokens in at most LEVELS groups of neighbours of like weight; the last token, missing, apart from the others."""
-    counts = np.bincount(tokens, minlength=size)[:-1]
-    upto = np.cumsum(counts) - counts / 2
-    group = np.minimum((upto * (LEVELS - 1) / max(counts.sum(), 1)).astype(np.int64), LEVELS - 2)
-    return np.append(group, LEVELS - 1)[tokens]
+def levels(counts: Tokens) -> Tokens:
+    """int64[size]: the level of each of a column's tokens, of neighbours of like weight; the last, missing, alone."""
+    upto = np.cumsum(counts[:-1]) - counts[:-1] / 2
+    group = np.minimum((upto * (LEVELS - 1) / max(counts[:-1].sum(), 1)).astype(np.int64), LEVELS - 2)
+    return np.append(group, LEVELS - 1)

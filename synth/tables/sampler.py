@@ -18,7 +18,6 @@ import torch
 from conf.errors import StageError
 from conf.schema.where import parse
 from synth import checkpoint
-from synth.models.ar_draw import Drawer
 from synth.sampler import maker_of, with_weights
 from synth.tables import limits
 from synth.tables.column import Floats, Tokens
@@ -33,6 +32,7 @@ from udfs.table.form import Column, Matrix, TableForm, from_matrix
 
 BLOCK = 1024
 WITHIN = 1 << 20  # added to a column's place: the counter of its draws within bins
+NOISE = 1 << 21  # the counter of the first normal number of a row, where a model wants some
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _UNIT = 2.0**-53
 _SALT = hashing.word_of("table", "draw")
@@ -61,7 +61,7 @@ class Sampler:
         form = Form(decode["model"], decode["options"])
         shape = shape_of(self.tokens, tensors[NEIGHBOURS])
         self.model = with_weights(functools.partial(built, form, shape), weights, folder)
-        self.drawer = Drawer(self.model, [torch.from_numpy(column.count > 0) for column in self.tokens.columns])
+        self.drawer = self.model.drawer([torch.from_numpy(column.count > 0) for column in self.tokens.columns])
         spans = limits.asked(parse(where), self.tokens, self.form, f"where: {where}") if where else {}
         self.limits = Limits(self.tokens, spans, limits.relations_of(decode["limits"]))
         self.maker = maker_of(loaded.id, temperature, where)
@@ -151,6 +151,10 @@ class Sampler:
             torch.set_num_threads(self.threads)
         places = np.array(self.tokens.places)
         uniforms = torch.from_numpy(uniform(words, places))
+        noise = None
+        if self.drawer.noise_width:
+            noise = torch.from_numpy(uniform(words, NOISE + np.arange(self.drawer.noise_width)))
+            noise = torch.special.ndtri(noise.clamp(_UNIT, 1 - _UNIT)).float()
         drawing = Drawing(self.limits, uniform(words, places + WITHIN), known)
         tokens = self.drawer.sample(
             uniforms,
@@ -158,6 +162,7 @@ class Sampler:
             drawing.narrow if drawing.is_limited else None,
             self.temperature,
             drawing.first,
+            noise,
         ).numpy()
         matrix = np.empty((len(words), len(self.form.modelled)), np.float64)
         for number, place in enumerate(places):

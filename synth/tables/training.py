@@ -53,7 +53,7 @@ def built(form: Form, shape: Any) -> Any:
 
 def shape_of(tokens: TableTokens, looks_at: Tensor) -> Any:
     """What a model must know of tokens."""
-    from synth.models.table_ar import Shape
+    from synth.models.columns import Shape
 
     return Shape(
         [torch.from_numpy(column.count) for column in tokens.columns],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from synth.models.ar_draw import Drawer
+from synth.models.ar_draw import ArDrawer
 from synth.models.table_ar import Config, TableAr
 from synth.tables.tokens import TableTokens
 from tests.synth.tables.mixtures import FORM, matrix, model_of
@@ -22,8 +22,8 @@ def fitted() -> tuple[TableTokens, TableAr]:
     return model_of(matrix(2000), FORM, SMALL)
 
 
-def drawer_of(tokens: TableTokens, model: TableAr) -> Drawer:
-    return Drawer(model, [torch.from_numpy(column.count > 0) for column in tokens.columns])
+def drawer_of(tokens: TableTokens, model: TableAr) -> ArDrawer:
+    return model.drawer([torch.from_numpy(column.count > 0) for column in tokens.columns])
 
 
 def uniforms_of(rows: int, columns: int) -> torch.Tensor:
@@ -69,15 +69,6 @@ def test_what_is_drawn_has_the_probabilities_that_the_model_says(fitted: tuple[T
         torch.testing.assert_close(told, expected, atol=2e-5, rtol=1e-4)
 
 
-def test_rows_do_not_depend_on_the_block_that_they_are_drawn_in(fitted: tuple[TableTokens, TableAr]) -> None:
-    tokens, model = fitted
-    drawer, uniforms = drawer_of(tokens, model), uniforms_of(20_000, model.columns)
-    whole = drawer.sample(uniforms)
-    for size in (37, 1000, 4096):
-        again = torch.cat([drawer.sample(part) for part in uniforms.split(size)])
-        assert int((again != whole).any(1).sum()) == 0
-
-
 def test_a_wide_table_is_drawn_as_a_narrow_one_is(
     fitted: tuple[TableTokens, TableAr], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,66 +78,6 @@ def test_a_wide_table_is_drawn_as_a_narrow_one_is(
     kept = drawer_of(tokens, model).sample(uniforms)
     monkeypatch.setattr("synth.models.ar_draw.MAX_KEPT_BYTES", 0)
     assert torch.equal(drawer_of(tokens, model).sample(uniforms), kept)
-
-
-def test_given_columns_stay_and_the_others_follow_them(fitted: tuple[TableTokens, TableAr]) -> None:
-    tokens, model = fitted
-    drawer, uniforms = drawer_of(tokens, model), uniforms_of(4000, model.columns)
-    label = model.columns - 1
-    given = torch.full(uniforms.shape, -1)
-    given[:, label] = 1
-    given[::2, label] = 0
-    drawn = drawer.sample(uniforms, given)
-    assert torch.equal(drawn[:, label], given[:, label])
-    real = matrix(4000)
-    for value in (0, 1):
-        expected = (real[real[:, FORM.label_place] == value, 0] == 2).mean()
-        assert (drawn[given[:, label] == value, 0] == 2).float().mean().item() == pytest.approx(expected, abs=0.06)
-
-
-def test_holes_are_filled_in_any_pattern_and_nothing_else_is_touched(fitted: tuple[TableTokens, TableAr]) -> None:
-    tokens, model = fitted
-    rows = torch.from_numpy(tokens.encode(matrix(1000)))
-    holes = torch.rand(rows.shape, generator=torch.Generator().manual_seed(1)) < 0.3
-    filled = drawer_of(tokens, model).sample(uniforms_of(1000, model.columns), torch.where(holes, -1, rows))
-    assert torch.equal(filled[~holes], rows[~holes])
-    assert (filled >= 0).all() and (filled < torch.tensor(tokens.sizes)).all()
-
-
-def test_tokens_that_no_train_row_had_or_that_are_ruled_out_are_never_drawn(
-    fitted: tuple[TableTokens, TableAr],
-) -> None:
-    tokens, model = fitted
-    drawer = drawer_of(tokens, model)
-
-    def narrow(column: int, so_far: torch.Tensor) -> torch.Tensor | None:
-        return torch.tensor([[-torch.inf, 0.0, -torch.inf, 0.0]]) if column == 0 else None
-
-    edge = torch.cat([torch.zeros(50, model.columns), torch.full((50, model.columns), 1 - 2**-53)]).double()
-    drawn = drawer.sample(torch.cat([uniforms_of(5000, model.columns), edge]), narrow=narrow)
-    assert set(drawn[:, 0].tolist()) == {1}
-    for column, each in enumerate(tokens.columns):
-        assert (each.count[drawn[:, column].numpy()] > 0).all()
-
-
-def test_the_likeness_of_drawn_rows_is_that_of_real_ones(fitted: tuple[TableTokens, TableAr]) -> None:
-    """Shares of categories, and how age goes with kind."""
-    tokens, model = fitted
-    drawn = drawer_of(tokens, model).sample(uniforms_of(8000, model.columns)).numpy()
-    made, real = tokens.decode(drawn, np.full(drawn.shape, 0.5)), matrix(8000, seed=3)
-    for place in (0, 6):
-        assert (
-            np.abs(
-                np.bincount(made[:, place].astype(int), minlength=3) / 8000
-                - np.bincount(real[:, place].astype(int), minlength=3) / 8000
-            ).max()
-            < 0.05
-        )
-    for kind in range(3):
-        ages = [np.nanmean(rows[rows[:, 0] == kind, 3]) for rows in (made, real)]
-        assert abs(ages[0] - ages[1]) < 2.5
-    assert abs(np.isnan(made[:, 3]).mean() - 0.1) < 0.03
-    assert abs((made[:, 2] == 0).mean() - 0.9) < 0.03
 
 
 def test_some_columns_of_a_wide_table_are_learnt_as_all_of_them_are(fitted: tuple[TableTokens, TableAr]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from synth.models.table_ar import Config, Shape, TableAr, build
+from synth.models.columns import Shape
+from synth.models.table_ar import Config, TableAr, build
 from synth.tables import neighbours
 from synth.tables.tokens import TableTokens, measure
 from udfs.table.form import Column, TableForm

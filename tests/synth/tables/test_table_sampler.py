@@ -17,7 +17,7 @@ from synth.tables.likelihood import likelihood_of
 from synth.tables.sampler import BLOCK, Sampler
 from synth.tables.sampling import planned
 from synth.work import work
-from tests.synth.tables.learnt import config_at, job_at, lay_down, learnt, people
+from tests.synth.tables.learnt import RECIPE, config_at, job_at, lay_down, learnt, people
 from udfs import records
 from udfs.table.form import to_matrix
 
@@ -57,6 +57,32 @@ def test_rows_say_what_they_are(config: Config, folder: str) -> None:
     assert all(each.startswith(sampler.maker) for each in rows.column("row_id").to_pylist())
     assert rows.column("row_hash").to_pylist() == records.row_hashes(rows).to_pylist()
     assert len(set(sampler.ids("yes", 0, 500).to_pylist()) | set(sampler.ids("no", 0, 500).to_pylist())) == 1000
+
+
+QUICK = {
+    "table_mixture": "{model: table_mixture, options: {components: 40}, rows: {like: train}}",
+    "table_vae": "{model: table_vae, options: {hidden: 48, code: 8}, rows: {like: train}, train: {max_steps: 60}}",
+    "table_gan": "{model: table_gan, options: {hidden: 48}, rows: {like: train}, train: {max_steps: 40}}",
+}
+
+
+@pytest.mark.parametrize("model", QUICK)
+def test_every_generator_keeps_to_rules_conditions_and_identity(model: str, tmp_path: Path) -> None:
+    """A checkpoint of each, however little it learnt: `begin <= end`, what is asked for, and rows by their ids."""
+    start = RECIPE.index("  - {model: table_ar")
+    config = config_at(tmp_path, (RECIPE[start:].strip(), f"- {QUICK[model]}"))
+    folder = learnt(config, 1200)
+    asked = Sampler(folder, where="age>=40,town=t0")
+    rows = asked("yes", 0, BLOCK + 50)
+    assert set(rows.column("town").to_pylist()) == {"t0"} and set(rows.column("pays").to_pylist()) == {"yes"}
+    assert set(rows.column("region").to_pylist()) == {"r0"}
+    assert pc.min(rows.column("age")).as_py() >= 40
+    free = Sampler(folder)
+    every = free("", 0, BLOCK + 50)
+    for each in (rows, every):
+        assert pc.all(pc.less_equal(each.column("begin"), each.column("end"))).as_py()
+    assert free("", BLOCK - 5, BLOCK + 9).equals(every.slice(BLOCK - 5, 14))
+    assert len(set(every.column("row_hash").to_pylist())) > 900
 
 
 def test_keys_are_new_and_unmodelled_columns_are_empty(folder: str) -> None:
