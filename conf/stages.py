@@ -49,7 +49,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train",
         "ray",
-        1,
+        2,
         ("generator", "image", "table", "labels", "seed"),
         ("real.train",),
         per_generator=True,

@@ -3,8 +3,8 @@ Larochelle 2014; for tables Tiwald et al. 2025, "TabularARGN").
 
 Every column has a small net of its own: the other columns' embeddings, those not known yet masked away, go through
 two layers to a softmax over the column's tokens. The nets of all columns are computed together. In training each row
-has an order of its own: a random subset of the columns, then the others, both in the table's order; so any subset of
-columns may be given when rows are drawn. Tokens of numbers share what they have in common: their embeddings and heads
+has an order of its own: a random subset of the columns (or the label alone), then the others, both in the table's
+order; so any subset of columns may be given when rows are drawn. Tokens of numbers share what they have in common: their embeddings and heads
 are a free table plus cosines of the token's rank, which a learned matrix mixes.
 """
 
@@ -21,6 +21,7 @@ from synth.models.ar_draw import ArDrawer
 from synth.models.columns import ALL, Columns, Shape, Some
 
 WIDE = 96  # columns from which on a step trains only some of the columns, so that memory stays bounded
+MOST_CLASSES = 64  # tokens of a label: with more it is a number, of which nobody asks for single ones
 HELD_OUT_SEED = 0
 BLOCK = 1024  # rows at a time, where there is no gradient
 
@@ -31,9 +32,10 @@ class Config:
 
     hidden: int = 128
     embedding: int = 16
-    cosines: int = 24
-    dropout: float = 0.1
+    cosines: int = 12
+    dropout: float = 0.15
     native_share: float = 0.2  # of the rows of a batch that are in the table's own order
+    label_share: float = 0.2  # of those in which the label alone is known first, as when rows of a class are asked for
     epochs: float = 6.0
     max_steps: int = 0  # 0: by epochs
     batch_size: int = 256
@@ -65,6 +67,7 @@ class TableAr(Columns):
         self.config, self.average_decay = config, config.average_decay
         looks_at = self.inner.argsort()[shape.neighbours[self.inner]].sort(1).values
         self.register_buffer("looks_at", looks_at, persistent=False)
+        self.label_tokens = len(shape.counts[-1])
         self.looks_at_all = shape.neighbours.shape[1] == self.columns
         inputs, hidden = shape.neighbours.shape[1] * config.embedding, config.hidden
         self.first = nn.Parameter(_uniform(self.columns, inputs, hidden))
@@ -165,13 +168,27 @@ class Likelihood(nn.Module):
         """Mean negative log likelihood of a token, in nats."""
         model = self.model
         tokens = batch["tokens"][:, model.inner]
-        rows = len(tokens)
-        native = torch.rand(rows, device=tokens.device) < model.config.native_share
+        rows, config = len(tokens), model.config
+        kind = torch.rand(rows, device=tokens.device)
         first = torch.rand(tokens.shape, device=tokens.device) < torch.rand(rows, 1, device=tokens.device)
+        label_share = config.label_share if model.label_tokens <= MOST_CLASSES else 0.0
+        by_label = (kind >= config.native_share) & (kind < config.native_share + label_share)
+        label = model.inner == model.columns - 1
+        first = torch.where(by_label[:, None], label, first)
+        tokens = torch.where(by_label[:, None], tokens[_evenly(tokens[:, label][:, 0])], tokens)
+        native = kind < config.native_share
         some = None
         if model.columns > WIDE:
             some = torch.randperm(model.columns, device=tokens.device)[:WIDE].sort().values
         return {"loss": -model(tokens, model.ranks(native, first), some).mean()}
+
+
+def _evenly(label: Tensor) -> Tensor:
+    """Places (B,) drawn anew so that each label (B,) of a batch is as frequent as any other.
+
+    What goes with a label is learnt the same; of rare ones more is learnt.
+    """
+    return torch.multinomial(1.0 / label.bincount()[label], len(label), replacement=True)
 
 
 def _uniform(columns: int, inputs: int, outputs: int) -> Tensor:

@@ -27,7 +27,7 @@ from synth.tables.rows import Question
 from synth.tables.tokens import TableTokens, measure
 from udfs.table.form import Column, TableForm, to_matrix
 
-MIN_STEPS = 400  # of a training by epochs: few rows need their steps too, and early stopping ends what is too long
+MIN_STEPS = 700  # of a training by epochs: few rows need their steps too, and early stopping ends what is too long
 TOKENS = "tokens."  # what names of tensors that hold the decode state begin with
 NEIGHBOURS = "neighbours"
 

@@ -18,12 +18,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
+from figures import Row, row
 
 import conf
 from conf import Config, runs
@@ -31,18 +31,6 @@ from conf import Config, runs
 REPOSITORY = Path(__file__).resolve().parents[2]
 SEEDS = 3
 WORKERS = 2
-
-
-@dataclass
-class Row:
-    """One line of the table. `spread` is the standard deviation over seeds; `met` is null where there is no bar."""
-
-    case: str
-    measured: float
-    spread: float
-    unit: str
-    bar: str
-    met: bool | None
 
 
 def run(recipe: str, root: Path, *overrides: str) -> Config:
@@ -255,26 +243,6 @@ def error_of(scored: dict[str, Any]) -> float:
 def errors_of(scored: dict[str, Any]) -> list[float]:
     """Errors in %, one for each seed."""
     return [100 * (1 - accuracy) for accuracy in scored["accuracy"]]
-
-
-def row(case: str, values: Sequence[float], unit: str, bar: str) -> Row:
-    """A line of the table from one value per seed."""
-    mean = float(np.mean(values))
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    sign, _, number = bar.partition(" ")
-    met = None if not bar else mean >= float(number) if sign == ">=" else mean <= float(number)
-    line = Row(case, round(mean, 3), round(spread, 3), unit, bar, met)
-    show(line)
-    return line
-
-
-def show(line: Row) -> None:
-    """Print a line."""
-    verdict = "" if line.met is None else "met" if line.met else "MISSED"
-    print(
-        f"{line.case:<58} {line.measured:>8.2f} ± {line.spread:<6.2f} {line.unit:<7} {line.bar:<9} {verdict}",
-        flush=True,
-    )
 
 
 CASES: dict[str, Callable[[Path, Path], list[Row]]] = {
