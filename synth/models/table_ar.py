@@ -4,8 +4,8 @@ Larochelle 2014; for tables Tiwald et al. 2025, "TabularARGN").
 Every column has a small net of its own: the other columns' embeddings, those not known yet masked away, go through
 two layers to a softmax over the column's tokens. The nets of all columns are computed together. In training each row
 has an order of its own: a random subset of the columns (or the label alone), then the others, both in the table's
-order; so any subset of columns may be given when rows are drawn. Tokens of numbers share what they have in common: their embeddings and heads
-are a free table plus cosines of the token's rank, which a learned matrix mixes.
+order; so any subset of columns may be given when rows are drawn. Tokens of numbers share what they have in common:
+their embeddings and heads are a free table plus cosines of the token's rank, which a learned matrix mixes.
 """
 
 from __future__ import annotations

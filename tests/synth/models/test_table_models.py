@@ -21,7 +21,7 @@ from tests.synth.tables.mixtures import FORM, matrix, shape_of
 
 ROWS = 2000
 SMALL: dict[str, tuple[dict[str, Any], int]] = {  # options, steps
-    "table_ar": ({"hidden": 32, "embedding": 8, "cosines": 8}, 300),
+    "table_ar": ({"hidden": 32, "embedding": 8, "cosines": 8}, 600),
     "table_mixture": ({"components": 60}, 1),
     "table_vae": ({"hidden": 64, "embedding": 8, "code": 8, "components": 16, "learning_rate": 5e-3}, 500),
     "table_gan": ({"hidden": 64, "noise": 16, "batch_size": 256}, 700),
