@@ -52,6 +52,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     config = conf.load("digits", "local", [], str(tmp_path_factory.mktemp("spark")))
     with session(config) as started:
+        started.conf.set("spark.sql.codegen.wholeStage", "false")  # for a few rows, compiling queries takes longer
+        started.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")  # than running them
         yield started
 
 
