@@ -72,7 +72,7 @@ STAGES: tuple[Stage, ...] = (
         2,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
         (*_REAL, "gate.accepted", "train.checkpoint"),
-        of_tables=(_MEASURED,),
+        of_tables=(_MEASURED, "sample.maker"),
     ),
     Stage("report", "none", 1, ("recipe",), ("*",)),
 )

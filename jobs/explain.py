@@ -325,15 +325,28 @@ def _synthetic(config: Config, found: Explained) -> None:
     done, folder = folders[0]
     found.lines.append(f"trained by {done.key}, {folder}")
     sampler_of = way_of(config.recipe, "sampling").Sampler
-    plans = dict.fromkeys([*((each.temperature, each.rows.where or "") for each in config.recipe.generate), (1.0, "")])
-    for temperature, where in plans:
-        sampler = sampler_of(folder, temperature, where=where)
+    for temperature, where, near in _plans(config):
+        sampler = sampler_of(folder, temperature, where=where, near=near)
         if sampler.ids(label, index, index + 1)[0].as_py() == row["row_id"]:
-            met = f", where {where}" if where else ""
-            found.lines.append(f"noise drawn for label {label}, index {index}, temperature {temperature:g}{met}")
+            met = f", where {where}" if where else ", near a row that judges get wrong" if near else ""
+            found.lines.append(f"noise drawn for label {label or "any"}, index {index}, temperature {temperature:g}{met}")
             _compare_row(found, sampler(label, index, index + 1), "sampled again from its checkpoint")
             return
     found.again = f"{UNKNOWN}: it was sampled by another plan or by another revision of the sampler"
+
+
+def _plans(config: Config) -> dict[tuple[float, str, str], None]:
+    """Temperature, conditions and file of hard rows by which rows may have been sampled, the recipe's own first."""
+    own = [(each.temperature, each.rows.where or "") for each in config.recipe.generate]
+    places = [f"{done.folder}/hard.parquet" for done in markers(config, "sample")]
+    hard = [place for place in places if _is_file(place)]
+    plain = dict.fromkeys((*((*each, "") for each in own), (1.0, "", "")))
+    return plain | dict.fromkeys((temperature, "", place) for temperature, _ in (*own, (1.0, "")) for place in hard)
+
+
+def _is_file(uri: str) -> bool:
+    system, path = runs.filesystem(uri)
+    return bool(system.get_file_info(path).type == fs.FileType.File)
 
 
 def _place_of(source: str) -> tuple[str, int, str]:

@@ -24,7 +24,6 @@ from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.progress import Bar, progress
 from conf.runs import StageResult
-from conf.schema import Generate
 from synth.cluster import Cluster
 from synth.plan import Shard, shards
 from synth.ways import way_of
@@ -34,6 +33,9 @@ MAX_RESTARTS = 4  # of an actor: more is not bad luck
 QUEUE = 2  # shards that an actor has before it: the next is there when one is done
 HELP_AFTER_S = 20.0  # without any answer
 START_S = 120  # that an actor may take to import torch and load the checkpoint, on a busy machine
+
+
+Told = tuple[str, float, str, str]  # checkpoint, temperature, conditions, the file of the rows to be near to
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,17 @@ def run(cluster: Cluster, config: Config, part: str) -> StageResult:
     way = way_of(config.recipe, "sampling")
     plan = way.planned(config, generator, f"{runs.real_in(place).folder}/rows/row_split=train")
     wanted = shards(plan, way.shard_rows(config), way.BLOCK)
-    folder = f"{place.folder}/rows"
+    checkpoint, folder = f"{trained.folder}/checkpoint", f"{place.folder}/rows"
+    near = way.near(config, generator, checkpoint, runs.real_in(place).folder, place.folder)
     _clear(folder, keep=set() if runs.done_at(place.folder) else {shard.name for shard in wanted})
     with progress(f"sample {part}", sum(plan.values()), "rows") as bar:
-        staged = _staged(wanted, f"{trained.folder}/checkpoint", folder, config, generator, bar)
+        told = (checkpoint, generator.temperature, generator.rows.where or "", near)
+        staged = _staged(wanted, told, folder, config, bar)
     _clear(folder, keep={shard.name for shard in wanted})
-    return _result(plan, staged)
+    return _result(plan, staged, way.Sampler(checkpoint, told[1], where=told[2], near=near).maker)
 
 
-def _result(plan: dict[str, int], staged: list[Staged]) -> StageResult:
+def _result(plan: dict[str, int], staged: list[Staged], maker: str) -> StageResult:
     """The counts, which must be those that were planned; rows planned under no label may have any."""
     labels = dict.fromkeys(
         [*(label for label in plan if label), *sorted({n for each in staged for n in each.per_label})]
@@ -71,18 +75,12 @@ def _result(plan: dict[str, int], staged: list[Staged]) -> StageResult:
     if planned != made or any(label and per_label[label] != count for label, count in plan.items()):
         raise StageError(f"sample: {planned} rows were planned and {made} staged: {plan} against {per_label}.")
     digest = runs.digest(made, sum(each.hash_sum for each in staged))
-    return StageResult({"planned": planned, "staged": made, "per_label": per_label}, {"rows": digest})
+    return StageResult({"planned": planned, "staged": made, "per_label": per_label}, {"rows": digest, "maker": maker})
 
 
-def _staged(
-    wanted: list[Shard], checkpoint: str, folder: str, config: Config, generator: Generate, bar: Bar
-) -> list[Staged]:
+def _staged(wanted: list[Shard], told: Told, folder: str, config: Config, bar: Bar) -> list[Staged]:
     """Have actors make all shards."""
-    desk = Desk(
-        _actors(min(config.runtime.sample.actors, len(wanted)), config, checkpoint, generator),
-        wanted,
-        folder,
-    )
+    desk = Desk(_actors(min(config.runtime.sample.actors, len(wanted)), config, told), wanted, folder)
     found: list[Staged] = []
     patience, silent_s, timeout_s = 1, 0.0, float(max(START_S, config.runtime.sample.timeout_s))
     while desk.left:
@@ -105,7 +103,7 @@ def _staged(
     return found
 
 
-def _actors(number: int, config: Config, checkpoint: str, generator: Generate) -> list[Any]:
+def _actors(number: int, config: Config, told: Told) -> list[Any]:
     """Actors that load the checkpoint themselves; each has a core, or its share of one where there are fewer."""
     there, on_gpu = ray.cluster_resources(), config.runtime.train.device == "gpu"
     if on_gpu and not there.get("GPU"):
@@ -113,9 +111,8 @@ def _actors(number: int, config: Config, checkpoint: str, generator: Generate) -
     share = {kind: min(1.0, there.get(kind, 0.0) / max(number, 1)) for kind in ("CPU", "GPU")}
     options = {"num_cpus": share["CPU"], "num_gpus": share["GPU"] if on_gpu else 0}
     kind = ray.remote(Maker).options(max_restarts=MAX_RESTARTS, max_task_retries=-1, **options)
-    way, where = way_of(config.recipe, "sampling").__name__, generator.rows.where or ""
-    told = (way, checkpoint, generator.temperature, where, "cuda" if on_gpu else "cpu")
-    return [kind.remote(*told) for _ in range(number)]
+    way, device = way_of(config.recipe, "sampling").__name__, "cuda" if on_gpu else "cpu"
+    return [kind.remote(way, told, device) for _ in range(number)]
 
 
 class Desk:
@@ -199,14 +196,14 @@ def _stuck(left: list[Shard], timeout_s: float) -> str:
 class Maker:
     """The actor: one sampler, shard after shard."""
 
-    def __init__(self, way: str, checkpoint: str, temperature: float, where: str, device: str) -> None:
-        self._way, self._told = importlib.import_module(way), (checkpoint, temperature, where, device)
+    def __init__(self, way: str, told: Told, device: str) -> None:
+        self._way, self._told, self._device = importlib.import_module(way), told, device
 
     @functools.cached_property
     def _sampler(self) -> Any:
         """Loaded with the first shard, so that a damaged checkpoint is that shard's error and no actor's death."""
-        checkpoint, temperature, where, device = self._told
-        return self._way.Sampler(checkpoint, temperature, device=device, where=where)
+        checkpoint, temperature, where, near = self._told
+        return self._way.Sampler(checkpoint, temperature, device=self._device, where=where, near=near)
 
     def make(self, shard: Shard, folder: str) -> Staged:
         """Make a shard, or keep it where it is whole."""

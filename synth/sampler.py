@@ -61,7 +61,10 @@ def laid_over(config: Any, options: dict[str, Any]) -> Any:
 
 
 def maker_of(checkpoint_id: str, temperature: float, where: str = "") -> str:
-    """The maker of the rows of a checkpoint and plan: all that decides them but label and index."""
+    """The maker of the rows of a checkpoint and plan: all that decides them but label and index.
+
+    `where` tells the conditions that rows meet, or the rows that they are near to.
+    """
     told: dict[str, Any] = {"where": where or {}, "temperature": float(temperature)}
     return records.maker("synthetic", checkpoint_id, told, REVISION)
 
@@ -72,14 +75,20 @@ class Sampler:
     label_column = "label"
 
     def __init__(
-        self, folder: str, temperature: float = 1.0, threads: int = 1, device: str = "cpu", where: str = ""
+        self,
+        folder: str,
+        temperature: float = 1.0,
+        threads: int = 1,
+        device: str = "cpu",
+        where: str = "",
+        near: str = "",
     ) -> None:
         """Load and verify the checkpoint in `folder`.
 
         Raises CheckpointError where it is damaged, RecipeError for conditions: images have no columns to meet them.
         """
-        if where:
-            raise RecipeError(f"rows.where is {where!r}, and images have no columns: it goes with tables.")
+        if where or near:
+            raise RecipeError(f"rows.where is {where or near!r}, and images have no columns: it goes with tables.")
         loaded = checkpoint.load(folder)
         self.id, self.temperature, self.threads, self.device = loaded.id, temperature, threads, device
         self.form = Form(**loaded.card["decode"])

@@ -100,6 +100,8 @@ class Rows(Part):
         said = [name for name in ("per_label", "balance", "factor", "like", "hard") if getattr(self, name) is not None]
         if len(said) != 1:
             raise ValueError(f"needs exactly one of per_label, balance, factor, like, hard; it has {said or 'none'}")
+        if self.hard is not None and self.where is not None:
+            raise ValueError("rows near hard ones are made from these: hard and where do not go together")
         counts = list(self.per_label.values()) if isinstance(self.per_label, dict) else [self.per_label or 0]
         if min(counts, default=0) < 0:
             raise ValueError("a number of rows is not negative")

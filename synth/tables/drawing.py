@@ -38,7 +38,7 @@ class Drawing:
         for each in self.limits.relations:
             for other in {each.less, each.more} - {place} if place in (each.less, each.more) else ():
                 if self._is_before(other, place):
-                    self._settle(other, tokens[:, other].numpy())
+                    self.settled(other, tokens[:, other].numpy())
         found = self.limits.weights(place, self.values, self.drawn)
         if self.known is not None:
             found = np.ones((1, self.limits.tokens.columns[place].size)) if found is None else found.copy()
@@ -63,11 +63,12 @@ class Drawing:
         first = self.first
         return (other not in first, other) < (place not in first, place)
 
-    def _settle(self, place: int, tokens: Tokens) -> None:
-        """Work out the values of a column that has been drawn."""
+    def settled(self, place: int, tokens: Tokens) -> Floats:
+        """(N,): the values of a column that has been drawn, or was given; those that come after are held to them."""
         if place not in self.drawn:
             self.values[:, place] = self.values_of(place, tokens)
             self.drawn.append(place)
+        return self.values[:, place]
 
 
 def _told(held: Limits, known: Floats) -> dict[int, Floats]:

@@ -19,7 +19,6 @@ from synth.arms import Pool, parents_of
 from synth.duty import Duty, effort_of
 from synth.encode import list_files
 from synth.judges import Effort
-from synth.sampler import maker_of
 from synth.spread import shared, spread
 from synth.tables import looks
 from synth.tables.duty import asked
@@ -101,10 +100,9 @@ def _generators(config: Config, place: Place, pools: Pools) -> dict[str, Pool[Ro
     """The accepted rows of each generator."""
     found = {}
     for each in config.recipe.generate:
-        done = place.inputs.get(f"train.{each.name}")
+        done = place.inputs.get(f"sample.{each.name}")
         if done is not None:
-            maker = maker_of(done.outputs["checkpoint"], each.temperature, each.rows.where or "")
-            found[each.name] = made_by(pools["synthetic"], maker)
+            found[each.name] = made_by(pools["synthetic"], done.outputs["maker"])
     return found
 
 

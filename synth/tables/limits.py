@@ -95,6 +95,15 @@ class Limits:
                 found.append((np.full(len(values), -np.inf), np.where(np.isnan(high), np.inf, high)))
         return found
 
+    @property
+    def tied(self) -> list[int]:
+        """Of each column the first of those that relations tie it to, itself where there are none."""
+        first = list(range(len(self.tokens.columns)))
+        for _ in self.relations:
+            for each in self.relations:
+                first[each.less] = first[each.more] = min(first[each.less], first[each.more])
+        return first
+
     def touches(self, place: int) -> bool:
         """Whether anything limits this column."""
         return place in self.spans or any(place in (each.less, each.more) for each in self.relations)

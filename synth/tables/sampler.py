@@ -22,6 +22,7 @@ from synth.sampler import maker_of, with_weights
 from synth.tables import limits
 from synth.tables.column import Floats, Tokens
 from synth.tables.drawing import Drawing
+from synth.tables.hard import Anchors
 from synth.tables.limits import Limits
 from synth.tables.rows import Question
 from synth.tables.tokens import TableTokens
@@ -33,6 +34,7 @@ from udfs.table.form import Column, Matrix, TableForm, from_matrix
 BLOCK = 1024
 WITHIN = 1 << 20  # added to a column's place: the counter of its draws within bins
 NOISE = 1 << 21  # the counter of the first normal number of a row, where a model wants some
+KEEP = 1 << 22  # added to a column's place: whether a row near a hard one keeps it
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _UNIT = 2.0**-53
 _SALT = hashing.word_of("table", "draw")
@@ -44,9 +46,16 @@ class Sampler:
     block = BLOCK
 
     def __init__(
-        self, folder: str, temperature: float = 1.0, threads: int = 1, device: str = "cpu", where: str = ""
+        self,
+        folder: str,
+        temperature: float = 1.0,
+        threads: int = 1,
+        device: str = "cpu",
+        where: str = "",
+        near: str = "",
     ) -> None:
-        """Load and verify the checkpoint in `folder`; rows meet the conditions `where`.
+        """Load and verify the checkpoint in `folder`; rows meet the conditions `where`, or lie near the rows of the
+        file `near` (see `hard.py`).
 
         Raises CheckpointError where it is damaged, RecipeError for conditions that cannot be met. Rows are always drawn
         on the CPU, `device` or not: another device rounds otherwise.
@@ -64,7 +73,8 @@ class Sampler:
         self.drawer = self.model.drawer([torch.from_numpy(column.count > 0) for column in self.tokens.columns])
         spans = limits.asked(parse(where), self.tokens, self.form, f"where: {where}") if where else {}
         self.limits = Limits(self.tokens, spans, limits.relations_of(decode["limits"]))
-        self.maker = maker_of(loaded.id, temperature, where)
+        self.anchors = Anchors.read(near) if near else None
+        self.maker = maker_of(loaded.id, temperature, self.anchors.plan if self.anchors else where)
         self.schema = records.table_schema(self.form.schema())
         self.label_column = self.form.label if self.form.classes else None
 
@@ -86,11 +96,12 @@ class Sampler:
         if label:
             given = np.full((BLOCK, len(self.tokens.columns)), -1, np.int64)
             given[:, -1] = self._label_token(label)
-        blocks = [
-            self._drawn(hashing.id_words(self.ids(label, at, at + BLOCK), _SALT), given)
-            for at in range(first, stop, BLOCK)
-            if stop > start
-        ]
+        blocks = []
+        for at in range(first, stop, BLOCK) if stop > start else ():
+            words = hashing.id_words(self.ids(label, at, at + BLOCK), _SALT)
+            if self.anchors:
+                given = self.anchors.given(words, uniform(words, np.array(self.tokens.places) + KEEP), self.limits.tied)
+            blocks.append(self._drawn(words, given))
         made = np.concatenate(blocks) if blocks else np.zeros((0, len(self.form.modelled)))
         return made[start - first : stop - first]
 
@@ -166,7 +177,7 @@ class Sampler:
         ).numpy()
         matrix = np.empty((len(words), len(self.form.modelled)), np.float64)
         for number, place in enumerate(places):
-            matrix[:, place] = drawing.values_of(number, tokens[:, number])
+            matrix[:, place] = drawing.settled(number, tokens[:, number])
         for each in self.tokens.derived:
             source = self.tokens.places.index(each.source) if each.source >= 0 else None
             matrix[:, each.place] = each.table[0] if source is None else each.of(tokens[:, source])

@@ -9,8 +9,11 @@ import pyarrow as pa
 from conf import Config
 from conf.errors import RecipeError
 from conf.schema import Generate
+from synth.duty import effort_of
 from synth.encode import read_rows
 from synth.plan import rows_per_label
+from synth.tables import hard
+from synth.tables.pools import real_pool
 from synth.tables.rows import Question
 from synth.tables.sampler import BLOCK, Sampler
 from udfs.table.form import TableForm, to_matrix
@@ -18,7 +21,7 @@ from udfs.table.form import TableForm, to_matrix
 ROWS_FOR_ONE_IMAGE = 16  # rows of a table that go where a runtime allows one image: their shards are files too
 ANY = ""  # the label of rows whose label is drawn with their other columns
 
-__all__ = ["BLOCK", "Sampler", "planned", "repeated", "shard_rows"]
+__all__ = ["BLOCK", "Sampler", "near", "planned", "repeated", "shard_rows"]
 
 
 def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
@@ -27,8 +30,6 @@ def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
     Raises RecipeError for a plan by label where the label is a number.
     """
     rows = generator.rows
-    if rows.hard is not None:
-        raise RecipeError(f"generate {generator.name}: rows.hard cannot be sampled yet: say like, factor or balance.")
     by_label = rows.per_label is not None or rows.balance is not None
     form = TableForm.of(config.recipe)
     if by_label and form.task != "classification":
@@ -36,6 +37,8 @@ def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
             f"generate {generator.name}: rows.{'balance' if rows.balance else 'per_label'} goes with classes, and "
             f"{form.label} is a number: say like: train or factor."
         )
+    if rows.hard is not None:
+        return {ANY: rows.hard}
     table = read_rows(folder, [form.label])
     if not by_label:
         count = table.num_rows if rows.total is None else rows.total
@@ -43,6 +46,18 @@ def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
     alone = dataclasses.replace(form, columns=(form.modelled[form.label_place],))
     targets = Question.of(alone).targets(to_matrix(table, alone))
     return rows_per_label(rows, {label: int((targets == place).sum()) for place, label in enumerate(form.classes)})
+
+
+def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> str:
+    """The file of the train rows near which rows are made, written into `folder`; "" where the plan asks for none.
+
+    Raises RecipeError where judges get no train row wrong.
+    """
+    if generator.rows.hard is None:
+        return ""
+    sampler = Sampler(checkpoint, threads=config.runtime.judge.threads)
+    train = real_pool(real, "train", config, sampler.form)
+    return hard.write(train, sampler.tokens, effort_of(config), config.recipe.seed, folder, generator.name)
 
 
 def shard_rows(config: Config) -> int:

@@ -147,7 +147,7 @@ def finish(
     """Write a stage's tables and its marker."""
     place = runs.locate(config, stage, part)
     names = ("rows", "refused", "train", "val", "test", "reserve", "unlabelled", "statistics", "accepted")
-    told = dict.fromkeys((*names, "verdicts", "usefulness", "dataset"), "x")
+    told = dict.fromkeys((*names, "verdicts", "usefulness", "dataset", "maker"), "x")
     for name, rows in tables.items():
         folder = Path(place.folder) / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 import conf
 from conf import Config, runs
+from synth.sampler import maker_of
 from tests.synth.staged import finish
 from udfs import records
 from udfs.table.form import TableForm, from_matrix
@@ -161,7 +162,8 @@ def stage_up(config: Config, rows: Mapping[str, pa.Table]) -> None:
         finish(config, "augment", "", {"rows": rows["augment"]}, {"staged": rows["augment"].num_rows})
     for generator in config.recipe.generate:
         finish(config, "train", generator.name, {}, {}, checkpoint="c0")
-        finish(config, "sample", generator.name, {"rows": rows["sample"]}, {"staged": rows["sample"].num_rows})
+        made, counts = {"rows": rows["sample"]}, {"staged": rows["sample"].num_rows}
+        finish(config, "sample", generator.name, made, counts, maker=maker_of("c0", 1.0))
 
 
 def statistics(config: Config) -> dict[str, Any]:

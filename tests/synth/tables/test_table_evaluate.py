@@ -13,7 +13,6 @@ import pytest
 from conf import Config, runs
 from synth import evaluate
 from synth.judges import Effort
-from synth.sampler import maker_of
 from synth.tables import looks
 from synth.tables.likeness import privacy_of, quality_of
 from synth.tables.remedies import Trial, balanced, best_threshold, compare_remedies, smote
@@ -28,9 +27,9 @@ def grown(tmp_path: Path, *changes: tuple[str, str]) -> Config:
     config = staged.config_at(tmp_path, *changes)
     sample = staged.generated(config, staged.perfect(config, 600))
     staged.stage_up(config, {"augment": staged.children(config), "sample": sample})
-    trained = runs.done(config, "train", "made")
-    assert trained is not None
-    maker = maker_of(trained.outputs["checkpoint"], 1.0)
+    sampled = runs.done(config, "sample", "made")
+    assert sampled is not None
+    maker = sampled.outputs["maker"]
     ids = pa.array([maker + row[16:] for row in sample.column("row_id").to_pylist()])
     sample = sample.set_column(0, sample.schema.field(0), ids)
     finish(config, "score", "", {}, {})

@@ -13,6 +13,7 @@ import pytest
 from conf import Config, runs
 from synth import sample, train
 from synth.fit import Event
+from synth.sampler import maker_of
 from synth.work import Scribe, work
 from tests.synth.staged import finish
 from tests.synth.tables.learnt import KNOWN, config_at, job_at, people, train_rows
@@ -54,6 +55,22 @@ def test_a_table_is_trained_and_sampled_with_any_number_of_actors(ray_session: A
     rows = pa.concat_tables([pq.read_table(pa.BufferReader(each)) for each in bytes_of_one.values()])
     assert rows.schema.equals(records.row_schema(config.recipe))
     assert len(set(rows.column("row_id").to_pylist())) == 5000
+
+
+def test_rows_near_hard_ones_are_made_by_any_number_of_actors(ray_session: Any, tmp_path: Path) -> None:
+    """They are near the rows that judges get wrong, and the plan's rows are told from those of another plan."""
+    config = staged(tmp_path, ("rows: {like: train}", "rows: {hard: 3000}"))
+    trained = train.run(ray_session, config, "table_ar")
+    runs.finish(runs.locate(config, "train", "table_ar"), trained, 0.0)
+    one, bytes_of_one = sampled(ray_session, config, 1)
+    two, bytes_of_two = sampled(ray_session, config, 2)
+    assert bytes_of_one == bytes_of_two and one == two and one.counts["staged"] == 3000
+    place = runs.locate(config, "sample", "table_ar")
+    hard = set(pq.read_table(f"{place.folder}/hard.parquet").column("row_id").to_pylist())
+    assert 0 < len(hard) < 250 and hard <= set(train_rows(config, people(500)).column("row_id").to_pylist())
+    rows = pa.concat_tables([pq.read_table(pa.BufferReader(each)) for each in bytes_of_one.values()])
+    assert {row[:16] for row in rows.column("row_id").to_pylist()} == {one.outputs["maker"]}
+    assert one.outputs["maker"] != maker_of(trained.outputs["checkpoint"], 1.0)
 
 
 class Stopped(Exception):
