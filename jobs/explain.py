@@ -329,7 +329,8 @@ def _synthetic(config: Config, found: Explained) -> None:
         sampler = sampler_of(folder, temperature, where=where, near=near)
         if sampler.ids(label, index, index + 1)[0].as_py() == row["row_id"]:
             met = f", where {where}" if where else ", near a row that judges get wrong" if near else ""
-            found.lines.append(f"noise drawn for label {label or "any"}, index {index}, temperature {temperature:g}{met}")
+            drawn = f"noise drawn for {f'label {label}' if label else 'any label'}, index {index}"
+            found.lines.append(f"{drawn}, temperature {temperature:g}{met}")
             _compare_row(found, sampler(label, index, index + 1), "sampled again from its checkpoint")
             return
     found.again = f"{UNKNOWN}: it was sampled by another plan or by another revision of the sampler"
