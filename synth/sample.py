@@ -26,6 +26,7 @@ from conf.progress import Bar, progress
 from conf.runs import StageResult
 from synth.cluster import Cluster
 from synth.plan import Shard, shards
+from synth.sampler import maker_of
 from synth.ways import way_of
 from udfs import records
 
@@ -56,13 +57,13 @@ def run(cluster: Cluster, config: Config, part: str) -> StageResult:
     plan = way.planned(config, generator, f"{runs.real_in(place).folder}/rows/row_split=train")
     wanted = shards(plan, way.shard_rows(config), way.BLOCK)
     checkpoint, folder = f"{trained.folder}/checkpoint", f"{place.folder}/rows"
-    near = way.near(config, generator, checkpoint, runs.real_in(place).folder, place.folder)
+    near, met = way.near(config, generator, checkpoint, runs.real_in(place).folder, place.folder)
     _clear(folder, keep=set() if runs.done_at(place.folder) else {shard.name for shard in wanted})
     with progress(f"sample {part}", sum(plan.values()), "rows") as bar:
         told = (checkpoint, generator.temperature, generator.rows.where or "", near)
         staged = _staged(wanted, told, folder, config, bar)
     _clear(folder, keep={shard.name for shard in wanted})
-    return _result(plan, staged, way.Sampler(checkpoint, told[1], where=told[2], near=near).maker)
+    return _result(plan, staged, maker_of(trained.outputs["checkpoint"], generator.temperature, met))
 
 
 def _result(plan: dict[str, int], staged: list[Staged], maker: str) -> StageResult:

@@ -23,9 +23,9 @@ def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
     return rows_per_label(generator.rows, counts(to_codes(read_rows(folder, ["label"]), labels), labels))
 
 
-def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> str:
-    """No file: images are not made near single ones."""
-    return ""
+def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> tuple[str, str]:
+    """No file, as images are not made near single ones, and what a maker's name says of the rows' conditions."""
+    return "", generator.rows.where or ""
 
 
 def shard_rows(config: Config) -> int:

@@ -29,7 +29,7 @@ class ArDrawer(Drawer):
         self.model = model
         self.inner = model.inner.argsort().tolist()
         self.embeddings = model.embeddings().detach()
-        self.heads = [model.head(self.inner[column], len(each)) for column, each in enumerate(made)]
+        self.heads = model.drawing_heads(self.sizes)
         self.looks_at = [model.inner[model.looks_at[place]].tolist() for place in self.inner]
         kept = sum(self.sizes[other] for looked in self.looks_at for other in looked) * model.config.hidden * 4
         self.tables = [self._table(column) for column in range(len(made))] if kept <= MAX_KEPT_BYTES else None

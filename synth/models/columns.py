@@ -102,13 +102,17 @@ class Columns(nn.Module):
         """(all tokens of all columns, width)"""
         return torch.cat([group.embeddings() for group in self.groups])
 
-    def head(self, place: int, size: int) -> tuple[Tensor, Tensor]:
-        """(hidden, tokens) and (tokens,): head and bias of an inner column of so many tokens, without gradients."""
+    def drawing_heads(self, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """Head (hidden, tokens) and bias (tokens,) of each column of so many tokens, in the order of drawing, without
+        gradients.
+        """
+        found = {}
         for (start, stop), group in zip(self.spans, self.groups, strict=True):
-            if start <= place < stop:
-                heads = group.heads(slice(place - start, place - start + 1)).detach()[0, :size]
-                return heads.T.contiguous(), group.bias.detach()[place - start, :size].contiguous()
-        raise IndexError(place)
+            heads, bias = group.heads().detach(), group.bias.detach()
+            for place, column in enumerate(self.order[start:stop]):
+                size = sizes[column]
+                found[column] = heads[place, :size].T.contiguous(), bias[place, :size].contiguous()
+        return [found[column] for column in range(self.columns)]
 
 
 def grouped(sizes: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:

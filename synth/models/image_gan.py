@@ -130,7 +130,9 @@ class CriticStep(nn.Module):
         loss = critic_loss(self.config.loss, real_score, fake_score) + told["recognition"]
         if self.config.loss == "wgan_gp":
             real, fake = rows.chunk(2)
-            loss = loss + self.config.gradient_penalty * gradient_penalty(self.critic, real, fake, label)
+            loss = loss + self.config.gradient_penalty * gradient_penalty(
+                lambda between: self.critic(between, label)[0], real, fake
+            )
         return {"loss": loss} | told
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot, relu, softplus
 
 MIN_SPREAD = 1e-4
-Scorer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # images, labels -> scores, logits
+Scorer = Callable[[Tensor], Tensor]  # rows (N, ...) -> scores (N,)
 
 
 def critic_loss(loss: str, real: Tensor, fake: Tensor) -> Tensor:
@@ -30,12 +30,12 @@ def generator_loss(loss: str, fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def gradient_penalty(critic: Scorer, real: Tensor, fake: Tensor, label: Tensor) -> Tensor:
+def gradient_penalty(score: Scorer, real: Tensor, fake: Tensor) -> Tensor:
     """How far the critic's slope between real and made rows is from 1 (Gulrajani et al. 2017, equation 3)."""
-    place = torch.rand(len(real), 1, 1, 1).to(real.device)
+    place = torch.rand(len(real), *(1 for _ in real.shape[1:])).to(real.device)
     between = torch.lerp(real, fake, place).requires_grad_(True)
     with torch.enable_grad():
-        slope = torch.autograd.grad(critic(between, label)[0].sum(), between, create_graph=True)[0]
+        slope = torch.autograd.grad(score(between).sum(), between, create_graph=True)[0]
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 

@@ -19,7 +19,7 @@ from synth.models import Batch, Phase
 from synth.models.columns import Shape
 from synth.models.critics import without_gradients
 from synth.models.drawing import Drawer
-from synth.models.losses import critic_loss, generator_loss
+from synth.models.losses import critic_loss, generator_loss, gradient_penalty
 
 MOST_MODES = 16  # of a column of numbers with more tokens: neighbours in rank share a mode
 PLACE_SPREAD = 0.5  # of a token's room within its mode: how far from the place that was told tokens are still drawn
@@ -90,7 +90,6 @@ class TableGan(nn.Module):
     room: Tensor
     starts: Tensor
     column: Tensor
-    there: Tensor
     placed: Tensor
     counts: Tensor
 
@@ -222,11 +221,7 @@ class CriticStep(nn.Module):
             fake = model.made(shown, known)
         real, fake = (together(each, known, config.rows_together) for each in (shown, fake))
         real_score, fake_score = self.critic(torch.cat([real, fake])).chunk(2)
-        place = torch.rand(len(real), 1, device=real.device)
-        between = torch.lerp(real, fake, place).requires_grad_(True)
-        with torch.enable_grad():
-            slope = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)[0]
-        penalty = (slope.norm(dim=1) - 1).square().mean()  # Gulrajani et al. 2017, equation 3
+        penalty = gradient_penalty(self.critic, real, fake)
         told = {"real_score": real_score.mean(), "fake_score": fake_score.mean(), "penalty": penalty}
         return {"loss": critic_loss("wgan_gp", real_score, fake_score) + config.gradient_penalty * penalty} | told
 

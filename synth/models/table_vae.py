@@ -191,8 +191,7 @@ class VaeDrawer(Drawer):
     def __init__(self, model: TableVae, made: Sequence[Tensor]) -> None:
         super().__init__(made)
         self.model, self.noise_width = model, 1 + model.config.code
-        inner = model.inner.argsort().tolist()
-        self.heads = [model.head(inner[column], len(each)) for column, each in enumerate(made)]
+        self.heads = model.drawing_heads(self.sizes)
 
     def begin(self, tokens: Tensor, known: Tensor, noise: Tensor | None) -> Tensor:
         """(N, hidden): a code drawn among those that go with what is known, and what follows from it."""

@@ -46,10 +46,8 @@ class Drawing:
             found = found * self.told[place] if place in self.told else found
         return None if found is None else limits.log_weights(found)
 
-    def values_of(self, place: int, tokens: Tokens) -> Floats:
+    def _values_of(self, place: int, tokens: Tokens) -> Floats:
         """(N,): a column's values, at their positions within bins and held by the limits."""
-        if place in self.drawn:
-            return self.values[:, place]
         column, at = self.limits.tokens.columns[place], self.positions[:, place]
         if self.limits.touches(place):
             bounds = self.limits.within(place, self.values, self.drawn)
@@ -66,7 +64,7 @@ class Drawing:
     def settled(self, place: int, tokens: Tokens) -> Floats:
         """(N,): the values of a column that has been drawn, or was given; those that come after are held to them."""
         if place not in self.drawn:
-            self.values[:, place] = self.values_of(place, tokens)
+            self.values[:, place] = self._values_of(place, tokens)
             self.drawn.append(place)
         return self.values[:, place]
 

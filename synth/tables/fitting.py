@@ -93,10 +93,7 @@ class PairsWatch:
 
     def _shares(self, tokens: np.ndarray) -> np.ndarray:
         """float64[columns * LEVELS, columns * LEVELS]: shares of rows that have both of two levels."""
-        marks = np.zeros((len(tokens), len(self.some), neighbours.LEVELS), np.float32)
-        for number, (column, levels) in enumerate(zip(self.some, self.levels, strict=True)):
-            marks[np.arange(len(tokens)), number, levels[tokens[:, column]]] = 1.0
-        flat = marks.reshape(len(tokens), -1)
+        flat = neighbours.marked(tokens[:, self.some], self.levels)
         return (flat.T @ flat).astype(np.float64) / len(tokens)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.tables.column import Floats, Tokens
 
@@ -39,11 +42,9 @@ def choose(tokens: Tokens, sizes: list[int], most: int) -> Tokens:
 def information(tokens: Tokens, sizes: list[int]) -> Floats:
     """float64[C, C]: mutual information of each pair of columns, in nats, of coarsened tokens."""
     rows, columns = tokens.shape
-    marks = np.zeros((rows, columns * LEVELS), np.float32)
-    for column, size in enumerate(sizes):
-        marks[
-            np.arange(rows), column * LEVELS + levels(np.bincount(tokens[:, column], minlength=size))[tokens[:, column]]
-        ] = 1.0
+    marks = marked(
+        tokens, [levels(np.bincount(column, minlength=size)) for column, size in zip(tokens.T, sizes, strict=True)]
+    )
     share = marks.mean(0, dtype=np.float64).reshape(columns, LEVELS)
     own = -np.where(share > 0, share * np.log(np.where(share > 0, share, 1.0)), 0.0).sum(1)
     shared = np.empty((columns, columns))
@@ -60,3 +61,12 @@ def levels(counts: Tokens) -> Tokens:
     upto = np.cumsum(counts[:-1]) - counts[:-1] / 2
     group = np.minimum((upto * (LEVELS - 1) / max(counts[:-1].sum(), 1)).astype(np.int64), LEVELS - 2)
     return np.append(group, LEVELS - 1)
+
+
+def marked(tokens: Tokens, of_columns: Sequence[Tokens]) -> NDArray[np.float32]:
+    """float32[N, C * LEVELS]: 1 at the level of each of a row's tokens (N, C), by the `levels` of each column."""
+    rows, columns = tokens.shape
+    marks = np.zeros((rows, columns * LEVELS), np.float32)
+    for column, level in enumerate(of_columns):
+        marks[np.arange(rows), column * LEVELS + level[tokens[:, column]]] = 1.0
+    return marks

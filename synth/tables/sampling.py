@@ -48,16 +48,18 @@ def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
     return rows_per_label(rows, {label: int((targets == place).sum()) for place, label in enumerate(form.classes)})
 
 
-def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> str:
-    """The file of the train rows near which rows are made, written into `folder`; "" where the plan asks for none.
+def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> tuple[str, str]:
+    """The file of the train rows near which rows are made, written into `folder` ("" where the plan asks for none), and
+    what a maker's name says of them or of the rows' conditions.
 
     Raises RecipeError where judges get no train row wrong.
     """
     if generator.rows.hard is None:
-        return ""
+        return "", generator.rows.where or ""
     sampler = Sampler(checkpoint, threads=config.runtime.judge.threads)
     train = real_pool(real, "train", config, sampler.form)
-    return hard.write(train, sampler.tokens, effort_of(config), config.recipe.seed, folder, generator.name)
+    path = hard.write(train, sampler.tokens, effort_of(config), config.recipe.seed, folder, generator.name)
+    return path, hard.Anchors.read(path).plan
 
 
 def shard_rows(config: Config) -> int:
