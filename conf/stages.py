@@ -49,8 +49,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train",
         "ray",
-        2,
-        ("generator", "image", "table", "labels", "seed"),
+        3,
+        ("generator", "image", "table", "labels", "seed", "relations"),
         ("real.train",),
         per_generator=True,
         of_tables=(_MEASURED,),
@@ -107,6 +107,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "cells": {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None,
         "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
         "generator": _trained(made),
+        "relations": [each.model_dump(mode="json") for each in recipe.clean.rules if each.name.endswith("relation")],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
     }

@@ -13,20 +13,24 @@ from synth.tables.limits import Limits
 class Drawing:
     """The state of a block of N rows; columns by their drawing place."""
 
-    def __init__(self, held: Limits, positions: Floats, known: Floats | None = None) -> None:
-        """Take the limits, where values lie within bins (N, C), and of rows that are to be completed the whole matrix
-        (N, D), NaN where a value is wanted: then nothing is left missing.
+    def __init__(
+        self, held: Limits, positions: Floats, given: Tokens | None = None, known: Floats | None = None
+    ) -> None:
+        """Take the limits, where values lie within bins (N, C), the tokens that are given (N, C; -1 where none), and of
+        rows that are to be completed the whole matrix (N, D), NaN where a value is wanted: then none is left missing.
         """
         self.limits, self.positions = held, positions
+        self.given = [] if given is None else np.flatnonzero((given >= 0).all(0)).tolist()
         self.known = None if known is None else known[:, list(held.tokens.places)]
         self.told = {} if known is None else _told(held, known)
-        self.values = np.full(positions.shape, np.nan)
-        self.drawn: list[int] = []
+        self.values = np.full(positions.shape, np.nan) if self.known is None else self.known.copy()
+        self.there = ~np.isnan(self.values)
+        self.drawn: set[int] = set()
 
     @property
     def first(self) -> list[int]:
         """Columns that must be drawn before the others, which then follow from them."""
-        return sorted({*self.limits.first, *self.told})
+        return sorted({*self.limits.first, *self.told, *self.given})
 
     @property
     def is_limited(self) -> bool:
@@ -35,22 +39,22 @@ class Drawing:
 
     def narrow(self, place: int, tokens: torch.Tensor) -> torch.Tensor | None:
         """Log weights of a column's tokens beside what has been drawn (N, C)."""
-        for each in self.limits.relations:
-            for other in {each.less, each.more} - {place} if place in (each.less, each.more) else ():
-                if self._is_before(other, place):
-                    self.settled(other, tokens[:, other].numpy())
-        found = self.limits.weights(place, self.values, self.drawn)
+        for other in self.limits.beside(place):
+            if self._is_before(other, place):
+                self.settled(other, tokens[:, other].numpy())
+        found = self.limits.weights(place, self.values, self.there, self.known is not None)
         if self.known is not None:
             found = np.ones((1, self.limits.tokens.columns[place].size)) if found is None else found.copy()
             found[:, -1] = 0.0
             found = found * self.told[place] if place in self.told else found
-        return None if found is None else limits.log_weights(found)
+        seen = self.limits.tokens.columns[place].count > 0
+        return None if found is None else limits.log_weights(found * seen)
 
     def _values_of(self, place: int, tokens: Tokens) -> Floats:
         """(N,): a column's values, at their positions within bins and held by the limits."""
         column, at = self.limits.tokens.columns[place], self.positions[:, place]
         if self.limits.touches(place):
-            bounds = self.limits.within(place, self.values, self.drawn)
+            bounds = self.limits.within(place, self.values, self.there, self.known is not None)
             values = limits.placed(column, self.limits.spans.get(place), bounds, tokens, at)
         else:
             values = column.decode(tokens, at)
@@ -65,7 +69,8 @@ class Drawing:
         """(N,): the values of a column that has been drawn, or was given; those that come after are held to them."""
         if place not in self.drawn:
             self.values[:, place] = self._values_of(place, tokens)
-            self.drawn.append(place)
+            self.there[:, place] = True
+            self.drawn.add(place)
         return self.values[:, place]
 
 

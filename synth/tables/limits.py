@@ -1,20 +1,18 @@
-"""What drawn values must keep to: conditions that were asked for, and rules of the recipe that two columns keep.
+"""What drawn values must keep to: conditions that were asked for, and relations of columns (see `relations.py`).
 
-A condition or a rule becomes weights of a column's tokens: 1 where all that a token stands for is allowed, 0 where
-nothing is, the allowed share of a bin in between; within the bin values are then drawn from that share alone. Nothing
-is drawn and thrown away.
+Each becomes weights of a column's tokens: 1 where all that a token stands for is allowed, 0 where nothing is, the
+allowed share of a bin in between; within the bin values are then drawn from that share alone. Nothing is drawn and
+thrown away.
 
-Of a recipe's rules these are held while drawing: `relation`s of two columns of numbers such as `start <= end`. Columns
-that follow from each other are derived anyway, so their fixed combinations stay. What else rules ask is left to the
-gate.
+Columns that follow from each other are derived anyway, so their fixed combinations stay. What else rules ask is left to
+the gate.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,14 +21,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conf.errors import RecipeError
-from conf.schema import Recipe
 from conf.schema.where import Condition
 from synth.tables.column import ColumnTokens, Floats, Tokens
+from synth.tables.relations import Relation, step
 from synth.tables.rows import FALSE_WORDS
 from synth.tables.tokens import TableTokens
 from udfs.table.form import Column, TableForm, arrow_type, cells
 
-_RELATION = re.compile(r"^\s*([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*([A-Za-z_]\w*)\s*$")
+Flags = NDArray[np.bool_]
+CLOSE = 1e-9  # of a value: bounds nearer to each other leave one value
 
 
 @dataclass
@@ -41,15 +40,6 @@ class Span:
     low: float = -np.inf
     high: float = np.inf
     members: Floats | None = None  # of categories in buckets: how often each may still be drawn
-
-
-@dataclass(frozen=True)
-class Relation:
-    """The column at one drawing place is at most (or below) that at another."""
-
-    less: int
-    more: int
-    strict: bool
 
 
 @dataclass
@@ -65,35 +55,57 @@ class Limits:
         """Columns that must be drawn before the others, so that the others follow from what was asked."""
         return sorted(self.spans)
 
-    def weights(self, place: int, values: Floats, drawn: Sequence[int]) -> NDArray[np.float64] | None:
-        """(N or 1, tokens): weights of a column's tokens, beside the values (N, C) of the columns `drawn`."""
-        span = self.spans.get(place)
+    def weights(self, place: int, values: Floats, there: Flags, complete: bool) -> Floats | None:
+        """(N or 1, tokens): weights of a column's tokens, beside the values (N, C) that are `there` (N, C); `complete`:
+        none of the others will be missing.
+        """
+        span, column = self.spans.get(place), self.tokens.columns[place]
         found = None if span is None else span.weights[None]
-        for low, high in self._bounds(place, values, drawn):
-            more = covered(self.tokens.columns[place], low, high)
+        for low, high in self._bounds(place, values, there, complete):
+            more = covered(column, low, high)
+            settled = np.isfinite(low) & (low == high)
+            more[settled, :-1] = 0.0
+            more[settled, column.encode(low[settled])] = 1.0
             found = more if found is None else found * more
         return found
 
-    def within(self, place: int, values: Floats, drawn: Sequence[int]) -> tuple[Floats, Floats]:
+    def within(self, place: int, values: Floats, there: Flags, complete: bool) -> tuple[Floats, Floats]:
         """Lowest and highest value (N,) that each row's cell may have."""
         span = self.spans.get(place, Span(np.ones(0)))
         low, high = np.full(len(values), span.low), np.full(len(values), span.high)
-        for least, most in self._bounds(place, values, drawn):
+        for least, most in self._bounds(place, values, there, complete):
             low, high = np.fmax(low, least), np.fmin(high, most)
         return low, high
 
-    def _bounds(self, place: int, values: Floats, drawn: Sequence[int]) -> list[tuple[Floats, Floats]]:
-        """Bounds (N,) by each relation whose other column is there; a missing value bounds nothing."""
-        found = []
+    def _bounds(self, place: int, values: Floats, there: Flags, complete: bool) -> list[tuple[Floats, Floats]]:
+        """Bounds (N,) by each relation of the column, at the column's step where they leave one value."""
+        column, found = self.tokens.columns[place], []
         for each in self.relations:
-            gap = _step(self.tokens.columns[place]) if each.strict else 0.0
-            if each.more == place and each.less in drawn:
-                low = values[:, each.less] + gap
-                found.append((np.where(np.isnan(low), -np.inf, low), np.full(len(values), np.inf)))
-            if each.less == place and each.more in drawn:
-                high = values[:, each.more] - gap
-                found.append((np.full(len(values), -np.inf), np.where(np.isnan(high), np.inf, high)))
+            if place in each.places:
+                reach = self.reach if complete else self.reach_or_missing
+                low, high = each.bounds(place, values, there, reach, step(column))
+                if each.op == "=":
+                    near = np.isfinite(low) & (high - low <= CLOSE * np.maximum(1.0, np.abs(low)))
+                    low[near] = high[near] = column.rounded(low[near])
+                found.append((low, high))
         return found
+
+    @functools.cached_property
+    def reach(self) -> Floats:
+        """(C, 2): the least and most that each column can be."""
+        found = np.empty((len(self.tokens.columns), 2))
+        for place, column in enumerate(self.tokens.columns):
+            span = self.spans.get(place, Span(np.ones(column.size)))
+            able = (span.weights[:-1] > 0) & (column.count[:-1] > 0)
+            ends = column.low[able].min(initial=np.inf), column.high[able].max(initial=-np.inf)
+            found[place] = (max(ends[0], span.low), min(ends[1], span.high)) if able.any() else (-np.inf, np.inf)
+        return found
+
+    @functools.cached_property
+    def reach_or_missing(self) -> Floats:
+        """The same, without end where a column can be missing."""
+        able = np.array([column.count[-1] > 0 for column in self.tokens.columns])
+        return np.where(able[:, None], [-np.inf, np.inf], self.reach)
 
     @property
     def tied(self) -> list[int]:
@@ -101,12 +113,18 @@ class Limits:
         first = list(range(len(self.tokens.columns)))
         for _ in self.relations:
             for each in self.relations:
-                first[each.less] = first[each.more] = min(first[each.less], first[each.more])
+                least = min(first[place] for place in each.places)
+                for place in each.places:
+                    first[place] = least
         return first
+
+    def beside(self, place: int) -> list[int]:
+        """The columns that a relation ties to this one."""
+        return sorted({other for each in self.relations if place in each.places for other in each.places} - {place})
 
     def touches(self, place: int) -> bool:
         """Whether anything limits this column."""
-        return place in self.spans or any(place in (each.less, each.more) for each in self.relations)
+        return place in self.spans or any(place in each.places for each in self.relations)
 
 
 def covered(column: ColumnTokens, low: Floats, high: Floats) -> Floats:
@@ -124,12 +142,6 @@ def covered(column: ColumnTokens, low: Floats, high: Floats) -> Floats:
 def position_of(grid: Floats, values: Floats) -> Floats:
     """(N,) in 0 to 1: where values lie along a bin's quantiles."""
     return np.interp(values, grid, np.linspace(0, 1, len(grid)))
-
-
-def _step(column: ColumnTokens) -> float:
-    """The least by which two values of a column differ; a hair where it has no step."""
-    times, per = column.step
-    return float(times / per) if times else float(np.finfo(np.float64).eps * max(np.abs(column.high).max(initial=1), 1))
 
 
 def asked(conditions: Sequence[Condition], tokens: TableTokens, form: TableForm, where: str) -> dict[int, Span]:
@@ -204,7 +216,7 @@ def _of_numbers(condition: Condition, values: list[float], column: ColumnTokens,
         if not inner and (missed or not np.isin(column.low[np.flatnonzero(chosen[:-1])], values).all()):
             raise RecipeError(f"{where} is never {' or '.join(map(str, condition.values))} in the train rows.")
         return Span(chosen, value, value) if inner else Span(chosen if op == "=" else 1.0 - chosen)
-    gap = _step(column) if op in ("<", ">") else 0.0
+    gap = step(column) if op in ("<", ">") else 0.0
     low = value + gap if op in (">", ">=") else -np.inf
     high = value - gap if op in ("<", "<=") else np.inf
     weights = covered(column, np.array([low]), np.array([high]))[0]
@@ -240,26 +252,6 @@ def _number(word: str | None, column: Column, where: str) -> float:
         raise RecipeError(f"{where}: {word!r} is no {column.kind}, which {column.name} is.") from error
 
 
-def of_rules(recipe: Recipe, tokens: TableTokens, form: TableForm) -> dict[str, Any]:
-    """The rules of a recipe that can be held while drawing, as JSON for a checkpoint."""
-    names = {form.modelled[place].name: number for number, place in enumerate(tokens.places)}
-    numeric = {column.name for column in form.modelled if column.is_numeric}
-    found = []
-    for rule in recipe.clean.rules:
-        if rule.name.rpartition(".")[2] != "relation" or rule.options.get("severity", "quarantine") == "warn":
-            continue
-        told = _RELATION.match(str(rule.options.get("expression", "")))
-        if told and told[1] != told[3] and {told[1], told[3]} <= names.keys() & numeric:
-            less, more = (told[1], told[3]) if told[2][0] == "<" else (told[3], told[1])
-            found.append([names[less], names[more], len(told[2]) == 1])
-    return {"relations": found}
-
-
-def relations_of(held: Mapping[str, Any]) -> list[Relation]:
-    """What `of_rules` told."""
-    return [Relation(less, more, strict) for less, more, strict in held.get("relations", [])]
-
-
 def log_weights(weights: Floats) -> Tensor:
     """(N or 1, tokens): what is added to logits. Rows to which nothing is allowed are left as they are."""
     allowed = np.where(weights.sum(1, keepdims=True) > 0, weights, 1.0)
@@ -280,6 +272,8 @@ def placed(
         first, last = (position_of(column.grid[number], bound[mine]) for bound in (low, high))
         moved[mine] = first + at[mine] * (last - first)
     values = column.decode(tokens, moved)
+    settled = np.isfinite(low) & (low == high) & ~np.isnan(values)
+    values[settled] = low[settled]
     bounded = inner >= 0
     values[bounded] = np.clip(values[bounded], _up(column, low[bounded]), _down(column, high[bounded]))
     return values

@@ -19,7 +19,7 @@ from conf.errors import StageError
 from conf.schema.where import parse
 from synth import checkpoint
 from synth.sampler import maker_of, with_weights
-from synth.tables import limits
+from synth.tables import limits, relations
 from synth.tables.column import Floats, Tokens
 from synth.tables.drawing import Drawing
 from synth.tables.hard import Anchors
@@ -72,7 +72,7 @@ class Sampler:
         self.model = with_weights(functools.partial(built, form, shape), weights, folder)
         self.drawer = self.model.drawer([torch.from_numpy(column.count > 0) for column in self.tokens.columns])
         spans = limits.asked(parse(where), self.tokens, self.form, f"where: {where}") if where else {}
-        self.limits = Limits(self.tokens, spans, limits.relations_of(decode["limits"]))
+        self.limits = Limits(self.tokens, spans, relations.told(decode["relations"]))
         self.anchors = Anchors.read(near) if near else None
         self.maker = maker_of(loaded.id, temperature, self.anchors.plan if self.anchors else where)
         self.schema = records.table_schema(self.form.schema())
@@ -166,7 +166,7 @@ class Sampler:
         if self.drawer.noise_width:
             noise = torch.from_numpy(uniform(words, NOISE + np.arange(self.drawer.noise_width)))
             noise = torch.special.ndtri(noise.clamp(_UNIT, 1 - _UNIT)).float()
-        drawing = Drawing(self.limits, uniform(words, places + WITHIN), known)
+        drawing = Drawing(self.limits, uniform(words, places + WITHIN), given, known)
         tokens = self.drawer.sample(
             uniforms,
             None if given is None else torch.from_numpy(given),
@@ -197,6 +197,7 @@ class Sampler:
     def _lineage(self, label: str, start: int, ids: pa.Array) -> dict[str, pa.Array]:
         """Who made the rows, and which ones they are."""
         count, schema = len(ids), records.LINEAGE
+        asked = f", label {label}" if label else ""
         numbers = pa.array(np.arange(start, start + count)).cast(pa.string())
         empty = pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
         same = {"row_origin": "synthetic", "row_split": "train", "row_label_source": "generator"}
@@ -204,7 +205,7 @@ class Sampler:
             "row_id": ids,
             "row_parents": empty,
             "row_flags": empty,
-            "row_source": pc.binary_join_element_wise(f"checkpoint {self.id}, label {label}, index ", numbers, ""),
+            "row_source": pc.binary_join_element_wise(f"checkpoint {self.id}{asked}, index ", numbers, ""),
             **{name: pa.repeat(pa.scalar(value, schema.field(name).type), count) for name, value in same.items()},
         }
 

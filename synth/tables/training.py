@@ -21,7 +21,7 @@ from synth.encode import in_random_order, read_rows
 from synth.fit import Settings
 from synth.job import Job
 from synth.sampler import laid_over
-from synth.tables import limits, neighbours
+from synth.tables import neighbours, relations
 from synth.tables.fitting import TableRows
 from synth.tables.rows import Question
 from synth.tables.tokens import TableTokens, measure
@@ -73,7 +73,7 @@ class Prepared:
     looks_at: Tensor  # (C, k)
     rows: TableRows
     per_label: dict[str, int]
-    held: dict[str, Any]  # what the limits hold while rows are drawn
+    held: list[Any]  # relations that are kept while rows are drawn
 
     @property
     def settings(self) -> Settings:
@@ -95,7 +95,7 @@ class Prepared:
             "table": dataclasses.asdict(self.table),
             "known": self.known,
             "tokens": self.tokens.facts(),
-            "limits": self.held,
+            "relations": self.held,
         }
 
     def tensors(self) -> dict[str, Tensor]:
@@ -121,7 +121,8 @@ def prepare(job: Job) -> Prepared:
     labels = targets.astype(np.int64) if form.classes else np.zeros(len(targets), np.int64)
     rows = TableRows(torch.from_numpy(coded), torch.from_numpy(labels))
     known = {column.name: len(column.vocabulary) for column in measured.modelled if column.kind == "category"}
-    return Prepared(job, form, known, tokens, looks_at, rows, per_label, limits.of_rules(recipe, tokens, form))
+    held = relations.held(recipe, matrix, tokens, form)
+    return Prepared(job, form, known, tokens, looks_at, rows, per_label, held)
 
 
 def whole_form(table: pa.Table, form: TableForm) -> TableForm:
