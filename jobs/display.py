@@ -52,7 +52,9 @@ def pace(done: float, seconds: float, unit: str) -> str:
     if done <= 0 or seconds < MIN_TOLD_S:
         return ""
     rate = done / seconds
-    return f"{rate:,.0f} {unit}/s" if rate >= 10 else f"{rate:.1f} {unit}/s"
+    if rate >= 10:
+        return f"{rate:,.0f} {unit}/s"
+    return f"{rate:.1f} {unit}/s" if rate >= 0.1 else f"{60 * rate:.1f} {unit}/min"
 
 
 def told(counts: dict[str, Any]) -> str:

@@ -351,7 +351,7 @@ def _is_file(uri: str) -> bool:
 
 
 def _place_of(source: str) -> tuple[str, int, str]:
-    """Label, index and checkpoint of `checkpoint C, label L, index N`; a label may hold commas."""
+    """Label, index and checkpoint of `checkpoint C, label L, index N`; a label may hold commas, and be left out."""
     head, _, index = source.rpartition(", index ")
     checkpoint, _, label = head.removeprefix("checkpoint ").partition(", label ")
     if not index.isdigit() or not checkpoint:
