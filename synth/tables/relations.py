@@ -183,8 +183,10 @@ def groups(values: Floats, columns: Sequence[ColumnTokens]) -> list[Relation]:
     """Neighbouring columns of which exactly one is 1 in each of the train rows (N, C), and all others are 0."""
     if len(values) < MIN_ROWS:
         return []
-    binary = [set(np.unique(values[:, place])) == {0.0, 1.0} for place in range(len(columns))]
-    binary = [each and (column.bin < 0).all() for each, column in zip(binary, columns, strict=True)]
+    binary = [
+        set(np.unique(values[:, place])) == {0.0, 1.0} and bool((column.bin < 0).all())
+        for place, column in enumerate(columns)
+    ]
     found, start = [], 0
     while start < len(columns):
         stop = _one_each(values, binary, start)
