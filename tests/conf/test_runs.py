@@ -121,6 +121,17 @@ def test_missing_data_is_answered_with_the_mend(folder_recipe: Callable[..., Con
         runs.survey(folder_recipe("data=/nowhere"))
 
 
+def test_another_relation_trains_anew_even_where_no_row_broke_it(config_for: Callable[..., Config]) -> None:
+    """A generator of tables keeps relations while it draws; other rules are clean's and the gate's."""
+    relation, spelling = "clean.rules=[{relation: {expression: mean_radius <= worst_radius}}]", "clean.rules=[]"
+    config = config_for("breast-cancer", spelling)
+    part = f"train.{config.recipe.generate[0].name}"
+    before = walk(config)
+    assert walk(config_for("breast-cancer", relation))[part] != before[part]
+    ranged = "clean.rules=[{range: {column: mean_radius, low: 0}}]"
+    assert walk(config_for("breast-cancer", ranged))[part] == before[part]
+
+
 def test_renaming_a_generator_does_not_retrain_it(config_for: Callable[..., Config]) -> None:
     """The generator's own name is not part of what it makes."""
     before = walk(config_for("digits"))
