@@ -104,7 +104,7 @@ def strike(rows: Path, number: int, how: int, struck: list[int], makers: Callabl
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_an_actor_that_dies_or_hangs_has_its_shard_made_again(
     ray_session: Any, digits_config: Config, ray_processes: Callable[[str], list[int]], how: int
 ) -> None:

@@ -33,7 +33,7 @@ def struck(tmp_path: Path) -> Iterator[Path]:
         os.kill(int(mark.read_text()), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_a_worker_that_dies_or_hangs_has_its_job_done_by_another(
     ray_session: Any, config: Config, struck: Path, how: int
 ) -> None:
