@@ -23,6 +23,7 @@ from jobs.foreground import (
     crash_log,
     in_a_sentence,
     say,
+    stop_although_swallowed,
     stop_on_sigterm,
     work_before_person,
 )
@@ -98,6 +99,7 @@ def main() -> None:
     """Run the command; the entry point."""
     spin_briefly()
     stop_on_sigterm()
+    stop_although_swallowed()
     app(prog_name="seedbed")
 
 
