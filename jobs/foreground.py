@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 MISTAKE, FAILED, STOPPED = 2, 1, 130
 SAID_CHARACTERS = 300
-AGAIN_S = 0.05  # until a stop that was swallowed comes again
+AGAIN_S = 2.0  # until a stop that was swallowed comes again
+
+_heard = threading.Event()  # a stop has reached the boundary to the person
 
 
 class Stopped(BaseException):
@@ -42,22 +45,30 @@ def stop_on_sigterm() -> None:
 
 
 def stop_although_swallowed() -> None:
-    """Have a stop that came while Python cleared up an object, where every exception is swallowed, come again.
+    """See that a signal to stop ends the work, be it that the exception which it raises is swallowed on its way.
 
-    Spark's client clears up so all the time: without this, one Ctrl-C in some hundreds is lost.
+    Python swallows what is raised while an object is cleared up, which Spark's client does all the time, and some
+    libraries catch everything as they are imported. So whoever watches sends the signal again until the work unwinds.
     """
-    before = sys.unraisablehook
+    reads, writes = socket.socketpair()
+    writes.setblocking(False)
+    signal.set_wakeup_fd(writes.detach(), warn_on_full_buffer=False)  # gets every signal, whoever handles it
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+    threading.Thread(target=_see_that_it_stops, args=(reads,), daemon=True, name="stops").start()
 
-    def hook(swallowed: Any) -> None:
-        for kind, number in ((KeyboardInterrupt, signal.SIGINT), (Stopped, signal.SIGTERM)):
-            if issubclass(swallowed.exc_type, kind):
-                again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
-                again.daemon = True
-                again.start()
-                return
-        before(swallowed)
 
-    sys.unraisablehook = hook
+def _see_that_it_stops(signals: socket.socket) -> None:
+    while True:
+        asked = {*signals.recv(1024)} & {signal.SIGINT, signal.SIGTERM}
+        if not asked or _heard.wait(AGAIN_S) or _is_unwinding():
+            continue
+        os.kill(os.getpid(), asked.pop())
+
+
+def _is_unwinding() -> bool:
+    """Whether the main thread clears up after a stop."""
+    told: Any = sys._current_exceptions().get(threading.main_thread().ident or 0)
+    return is_stop(told[1] if isinstance(told, tuple) else told)  # Python 3.11 tells kind, exception and traceback
 
 
 def work_before_person(
@@ -102,6 +113,7 @@ def is_stop(error: BaseException | None) -> bool:
 
 def _stopped(screen: Screen, stage: str, command: str, stop: BaseException) -> NoReturn:
     """The sentence for who asked for the end; what went wrong after that is in the log."""
+    _heard.set()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if isinstance(stop, Exception):
         traceback.print_exception(stop)

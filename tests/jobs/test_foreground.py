@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -30,23 +31,63 @@ def test_a_failure_is_no_stop():
     assert not is_stop(failed.value)
 
 
+SWALLOWED = (
+    """
+gone = weakref.ref(thing, lambda _: strike())
+del thing
+""",
+    """
+try:
+    strike()
+except:
+    pass
+""",
+)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_that_python_swallows_comes_again(sent: signal.Signals) -> None:
-    """An exception in what Python calls as an object goes is lost; the person's wish is not."""
-    program = f"""
-import os, signal, time, weakref
+@pytest.mark.parametrize("swallowing", SWALLOWED)
+def test_a_stop_that_was_swallowed_comes_again(sent: signal.Signals, swallowing: str) -> None:
+    """An exception in what Python calls as an object goes is lost, and so it is where all are caught."""
+    done = programme(sent, f"{swallowing}\nprint('swallowed', flush=True)\ntime.sleep(60)")
+    assert done.stdout.split() == ["swallowed", "stopped"], done.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_takes_its_time_to_clear_up_comes_once(sent: signal.Signals) -> None:
+    work = """
+@contextlib.contextmanager
+def engine():
+    try:
+        yield
+    finally:
+        try:
+            {}["another error on the way"]
+        except KeyError:
+            time.sleep(foreground.AGAIN_S + 1)
+        print("closed", flush=True)
+with engine():
+    strike()
+"""
+    done = programme(sent, work)
+    assert done.stdout.split() == ["closed", "stopped"], done.stderr
+
+
+def programme(sent: signal.Signals, work: str) -> subprocess.CompletedProcess[str]:
+    """Some work in a process of its own; `strike()` asks it to stop."""
+    head = f"""
+import contextlib, os, time, weakref
 from jobs import foreground
 foreground.stop_on_sigterm()
 foreground.stop_although_swallowed()
 class Thing: pass
 thing = Thing()
-gone = weakref.ref(thing, lambda _: (os.kill(os.getpid(), {int(sent)}), time.sleep(1)))
-try:
-    del thing
-    print("swallowed", flush=True)
-    time.sleep(60)
-except (KeyboardInterrupt, foreground.Stopped):
-    print("stopped", flush=True)
+def strike():
+    os.kill(os.getpid(), {int(sent)})
+    time.sleep(1)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
-    assert done.stdout.split() == ["swallowed", "stopped"], done.stderr
+    guarded = "try:\n" + textwrap.indent(work, "    ") + "\nexcept (KeyboardInterrupt, foreground.Stopped):\n"
+    last = "    foreground._heard.set()\n    print('stopped', flush=True)\n"
+    return subprocess.run(
+        [sys.executable, "-c", head + guarded + last], capture_output=True, text=True, timeout=50, check=False
+    )
