@@ -114,6 +114,7 @@ def is_stop(error: BaseException | None) -> bool:
 def _stopped(screen: Screen, stage: str, command: str, stop: BaseException) -> NoReturn:
     """The sentence for who asked for the end; what went wrong after that is in the log."""
     _heard.set()
+    exec("")  # noqa: S102 - clears that an interrupt went through an exec: `python -m` would end by SIGINT, not by 130
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if isinstance(stop, Exception):
         traceback.print_exception(stop)

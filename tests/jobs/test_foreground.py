@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from jobs import foreground
 from jobs.foreground import Stopped, is_stop
 
 
@@ -71,6 +74,25 @@ with engine():
 """
     done = programme(sent, work)
     assert done.stdout.split() == ["closed", "stopped"], done.stderr
+
+
+def test_a_stop_ends_in_its_exit_code_wherever_it_came(tmp_path: Path) -> None:
+    """Python ends by the signal itself where it came while some text was run, as imports do."""
+    (tmp_path / "stops.py").write_text("""
+import sys, typer
+from jobs import foreground, terminal
+try:
+    eval("(_ for _ in ()).throw(KeyboardInterrupt)")
+except KeyboardInterrupt as stop:
+    try:
+        foreground._stopped(terminal.screen(), "augment", "seedbed run digits", stop)
+    except typer.Exit as told:
+        sys.exit(told.exit_code)
+""")
+    paths = os.pathsep.join([str(tmp_path), os.getcwd()])
+    command = [sys.executable, "-m", "stops"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, timeout=50, check=False)
+    assert done.returncode == foreground.STOPPED
 
 
 def programme(sent: signal.Signals, work: str) -> subprocess.CompletedProcess[str]:
