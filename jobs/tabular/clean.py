@@ -18,7 +18,7 @@ from jobs.tabular import near as near_copies
 from jobs.tabular import respell, rule_list, rules
 from jobs.tabular.columns import column_conditions, text_column
 from jobs.tabular.conditions import Condition, broken_bits, counted, verdict
-from jobs.tabular.parse import checked, first_read, parsings, text, typed
+from jobs.tabular.parse import checked, first_read, parsings, text, trimmed, typed
 from jobs.verdicts import FATE
 from udfs import records
 from udfs.table.form import WAS_MISSING, TableForm
@@ -146,9 +146,10 @@ def _typed(recipe: Recipe, raw: DataFrame, repairs: dict[str, dict[str, str]]) -
     from pyspark.sql.pandas.types import from_arrow_type
 
     how = parsings(recipe, repairs)
-    told = raw.select(
-        *records.LINEAGE.names, *[text(F.col(each.name), each).alias(text_column(each.name)) for each in how]
-    )
+    plain = {each.name: f"row_plain_{each.name}" for each in how}
+    trim = [trimmed(F.col(each.name), each).alias(plain[each.name]) for each in how]
+    words = [text(F.col(plain[each.name]), each).alias(text_column(each.name)) for each in how]
+    told = raw.select(*records.LINEAGE.names, *trim).select(*records.LINEAGE.names, *words)
     kinds = {field.name: from_arrow_type(field.type) for field in TableForm.of(recipe).schema()}
     said = {each.name: each.said for each in how}
     texts = {name: F.col(text_column(name)) for name in said}

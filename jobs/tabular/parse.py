@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -48,11 +50,19 @@ class Parsing:
     words: Mapping[str, str]
 
 
-def text(cell: Column, how: Parsing) -> Column:
-    """A cell trimmed, in its case, with words put for words; null where it is missing."""
+def trimmed(cell: Column, how: Parsing) -> Column:
+    """A cell in its unicode form, without blanks around it."""
     from pyspark.sql import functions as F
 
-    plain = F.btrim(cell if how.said.unicode is None else _normalised(cell, how.said.unicode), F.lit(BLANKS))
+    whole = cell if how.said.unicode is None else _normalised(cell, how.said.unicode)
+    odd = reduce(or_, [whole.contains(blank) for blank in BLANKS if blank != " "])
+    return F.when(odd, F.btrim(whole, F.lit(BLANKS))).otherwise(F.btrim(whole))  # spaces alone are trimmed faster
+
+
+def text(plain: Column, how: Parsing) -> Column:
+    """A trimmed cell in its case, with words put for words; null where it is missing."""
+    from pyspark.sql import functions as F
+
     if how.missing:
         plain = F.when(~plain.isin(list(how.missing)), plain)
     if how.said.case is not None:
@@ -90,6 +100,10 @@ def first_read(told: Column, said: Declared) -> Column:
     Reading goes in steps, each a column of its own: an expression that is written out wherever it is used makes plans
     that take longer to compile than rows take to read.
     """
+    from pyspark.sql import functions as F
+
+    if _is_read_at_once(said):
+        return F.when(told.try_cast("bigint").isNull(), _number(told, said))
     if said.type in ("integer", "number"):
         return _number(told, said)
     return _moment(told, said) if said.type in ("date", "datetime") else told
@@ -160,9 +174,12 @@ def _whole(value: Column, told: Column, said: Declared) -> Column:
     if (said.scale, said.offset) != (1.0, 0.0):
         return F.when(F.abs(value) < EXACT_INTEGERS, F.round(value).cast("bigint"))
     converted = F.when(exact, value.cast("bigint"))
-    if said.clip or said.decimal == ",":
-        return converted
-    return F.coalesce(told.try_cast("bigint"), converted)
+    return F.coalesce(told.try_cast("bigint"), converted) if _is_read_at_once(said) else converted
+
+
+def _is_read_at_once(said: Declared) -> bool:
+    """Whether text that is a whole number is the cell's value as it stands."""
+    return said.type == "integer" and (said.scale, said.offset) == (1.0, 0.0) and not said.clip and said.decimal == "."
 
 
 def _moment(told: Column, said: Declared) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.schema import Recipe
-from jobs.tabular.parse import parsings, text
+from jobs.tabular.parse import parsings, text, trimmed
 from udfs.table.spelling import respelled
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def repairs(recipe: Recipe, raw: DataFrame) -> dict[str, dict[str, str]]:
     for how in parsings(recipe, {}):
         if how.said.spelling is None:
             continue
-        words = raw.select(text(F.col(how.name), how).alias("word")).where("word is not null")
+        words = raw.select(text(trimmed(F.col(how.name), how), how).alias("word")).where("word is not null")
         counted = words.groupBy("word").count().orderBy(F.desc("count"), "word").limit(MAX_WORDS)
         put = respelled({row["word"]: row["count"] for row in counted.collect()}, how.said.spelling)
         if put:
