@@ -50,8 +50,8 @@ SESSION_CONFS = {
     "spark.sql.autoBroadcastJoinThreshold": str(64 << 20),
 }
 # A JVM of our own lives for minutes, which the optimising compiler would spend on compiling: without it a first MERGE
-# costs half the processor time. Rows that many rules ask about go through methods longer than Java compiles unasked: they
-# would be interpreted, for one and a half times as long. A runtime's own spark.driver.extraJavaOptions come after these and win.
+# costs half the processor time. What a table's many rules are made into is longer than the methods that Java compiles
+# unasked, and would be interpreted. A runtime's own spark.driver.extraJavaOptions come after these and win.
 _SHORT_LIVED = " -XX:-DontCompileHugeMethods -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _ADDED_TO = ("spark.driver.extraJavaOptions",)
 _DELTA_CONFS = {

@@ -1,14 +1,17 @@
-"""The shipped recipes of tables: a sample of each goes from its source to its statistics; the whole is slow."""
+"""The shipped recipes of tables: from their source to their statistics, and, slow, to a dataset and a report."""
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 import conf
 from conf import Config
+from tests.faults.command import kill_group, start
 from tests.jobs.made import run
 
 LINES = 1500
@@ -69,3 +72,25 @@ def test_the_whole_goes_through_normalize(spark, tmp_path, data_dir, name):
     data = data_dir / "tabular" / name
     counts = through(spark, conf.load(name, "local", [f"data={data}"], str(tmp_path / "root")))
     assert counts["in"] == WHOLE[name]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_whole_grows_into_a_dataset_and_a_report(tmp_path: Path, data_dir: Path, name: str) -> None:
+    """By the command: every row that was planned is in the dataset, or refused with its reason."""
+    root = tmp_path / "root"
+    data = f"data={data_dir / 'tabular' / name}"
+    process = start(root, data, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
+    try:
+        assert process.wait(1500) == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
+    finally:
+        kill_group(process)
+    metrics = json.loads((root / name / "metrics.json").read_text("utf-8"))
+    assert all(each["adds_up"] is not False for each in metrics["stages"])
+    planned = sum(each["planned"] or 0 for each in metrics["stages"] if each["key"].startswith("sample."))
+    rows, refused = (DeltaTable(str(root / name / table)).to_pandas() for table in ("dataset", "quarantine"))
+    made, kept_out = (each[each.row_origin == "synthetic"] for each in (rows, refused))
+    assert len(made) + len(kept_out) == planned and len(made) > 0
+    assert set(made.row_split) == {"train"} and kept_out.row_reason.notna().all()
+    assert (root / name / "report.html").stat().st_size < 5 << 20
