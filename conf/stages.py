@@ -107,7 +107,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "cells": {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None,
         "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
         "generator": _trained(made),
-        "relations": [each.model_dump(mode="json") for each in recipe.clean.rules if each.name.endswith("relation")],
+        "relations": [each for each in whole["clean"]["rules"] if each["name"].rpartition(".")[2] == "relation"],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
     }
