@@ -13,6 +13,7 @@ IMBALANCE = 1.5  # largest class to smallest, from which on it is worth a word
 FEW_ROWS = 2000  # below, more of them are kept for tests
 TINY_ROWS = 200
 SMALL_MODEL_ROWS = 5000
+LARGEST_CLUMP = 0.02  # of all rows that are one and the same: more would make the split that holds them unlike others
 LEAST_PER_CLASS = 3  # one in each of train, val and test
 
 
@@ -162,10 +163,13 @@ def column_type(profile: Profile, column: Facts) -> str:
 def _clean(profile: Profile) -> str:
     lines = ["clean:"]
     share = profile.copies / profile.rows
-    lines.append(
-        commented(f"{profile.copies:,} rows equal another ({share:.1%}). They are kept, together in one split.", 2)
-    )
-    lines.append("  duplicates: {exact: keep}   # drop keeps one of each")
+    told = f"{profile.copies:,} rows equal another ({share:.1%})"
+    if profile.most_alike > LARGEST_CLUMP * profile.rows:
+        told += f", {profile.most_alike:,} are one and the same: together they would fill one split. One of each is kept."
+        lines += [commented(told, 2), "  duplicates: {exact: drop}   # keep keeps all, equal ones in one split"]
+    else:
+        told += ". They are kept, together in one split."
+        lines += [commented(told, 2), "  duplicates: {exact: keep}   # drop keeps one of each"]
     far = [column.name for column in profile.columns if column.far and column.name != profile.label]
     if far:
         lines.append(commented(f"Numbers far from the rest ({', '.join(far[:8])}) are flagged, not refused.", 2))

@@ -45,12 +45,15 @@ _REASON = "row_reason"
 
 @dataclass(frozen=True)
 class Profile:
-    """A whole table: its columns, rows, lines that could not be read by reason, equal rows, and the label."""
+    """A whole table: its columns, rows, lines that could not be read by reason, rows that equal an earlier one in all
+    but ids, the most rows that are one and the same, and the label.
+    """
 
     found: Found
     rows: int
     refused: dict[str, int]
     copies: int
+    most_alike: int
     columns: list[Facts]
     label: str
 
@@ -74,8 +77,8 @@ def profiled(spark: SparkSession, found: Found, label: str | None, folder: str) 
         raise RecipeError(f"{found.data / found.path} holds no row that can be read: {reasons or 'it is empty'}.")
     good = cells.where(f"{_REASON} is null").drop(_REASON, _POSITION)
     columns = _facts(good, found, rows)
-    copies = rows - good.distinct().count()
-    profile = Profile(found, rows, reasons, copies, columns, _label(columns, label))
+    copies, most_alike = _alike(good.drop(*[column.name for column in columns if column.kind == "id"]), rows)
+    profile = Profile(found, rows, reasons, copies, most_alike, columns, _label(columns, label))
     _check_label(profile.label_facts)
     return profile
 
@@ -143,6 +146,18 @@ def _table(cells: Cells, schema: pa.Schema) -> pa.Table:
     size = len(cells.positions)
     columns = {**cells.columns, _POSITION: cells.positions}
     return pa.table([columns.get(field.name, pa.nulls(size, pa.string())) for field in schema], schema=schema)
+
+
+def _alike(cells: DataFrame, rows: int) -> tuple[int, int]:
+    """How many rows equal an earlier one, and the most that are one and the same."""
+    if not cells.columns:
+        return 0, 1
+    from pyspark.sql import functions as F
+
+    times = cells.groupBy(*cells.columns).agg(F.count(F.lit(1)).alias("times"))
+    told = times.agg(F.count(F.lit(1)).alias("different"), F.max("times").alias("most")).first()
+    assert told is not None
+    return rows - told["different"], told["most"]
 
 
 def _facts(cells: DataFrame, found: Found, rows: int) -> list[Facts]:

@@ -1,7 +1,7 @@
 """Two-sample tests: can a judge tell rows of one set from rows of another (Lopez-Paz and Oquab 2017)?
 
 Equal numbers of both sets are laid together and told apart by judges in FOLDS folds; rows of one group (equal real
-rows) stay in one fold. The AUC is that of all rows' held-out answers: 0.5 where the sets cannot be told apart. The
+rows that nobody made) stay in one fold. The AUC is that of all rows' held-out answers: 0.5 where the sets cannot be told apart. The
 detection score is 1 - 2 * max(AUC - 0.5, 0): 1 where they cannot be told apart, 0 where every row is told.
 """
 
@@ -16,8 +16,9 @@ from synth.judges.folds import folds
 from synth.tables.judges.boosting import Setting, fit_boosting
 from synth.tables.judges.logistic import fit_logistic
 from synth.tables.metrics import auc
-from synth.tables.rows import Numbers, Question, Rows
+from synth.tables.rows import Codes, Numbers, Question, Rows
 from udfs.table.form import Column, Matrix, TableForm
+from udfs.table.privacy import row_words
 
 FOLDS = 3
 KINDS = ("boosting", "logistic")
@@ -54,8 +55,19 @@ def _together(first: Rows, second: Rows, form: TableForm) -> Rows:
     which = np.repeat([0.0, 1.0], [len(first), len(second)])
     columns = (*form.modelled, WHICH)
     told = replace(form, columns=columns, label=WHICH.name, task="classification", classes=WHICH.vocabulary)
+    return Rows(np.column_stack([matrix, which]), Question.of(told), _groups(first, second))
+
+
+def _groups(first: Rows, second: Rows) -> Codes:
+    """int64[N]: what stays in one fold: the rows' own groups, but for rows that both sets hold.
+
+    Those are values that the rows' source repeats. All copies of one in a fold, and those of the other set in all,
+    would teach that it is the other set's.
+    """
     groups = np.concatenate([first.group_codes(), second.group_codes() + _apart(first, second)])
-    return Rows(np.column_stack([matrix, which]), Question.of(told), groups)
+    words = row_words(first.matrix), row_words(second.matrix)
+    shared = np.isin(np.concatenate(words), np.intersect1d(*words))
+    return np.where(shared, groups.max() + 1 + np.arange(len(groups)), groups)
 
 
 def _apart(first: Rows, second: Rows) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def test_a_messy_table_is_told_apart_and_its_recipe_runs(spark, tmp_path):
     assert facts["city"].missing == {"unknown": 9}
     assert facts["signed_up"].format == "d/M/yyyy"
     assert facts["always"].is_constant
-    assert (seen.rows, seen.copies, seen.refused) == (ROWS + 1, 1, {"line_ragged": 1})
+    assert (seen.rows, seen.copies, seen.most_alike, seen.refused) == (ROWS + 1, 1, 2, {"line_ragged": 1})
 
     file = tmp_path / "mine.yaml"
     file.write_text(new.write("mine", seen, file))
@@ -56,6 +58,9 @@ def test_a_messy_table_is_told_apart_and_its_recipe_runs(spark, tmp_path):
     assert recipe.task.classes == ["basic", "premium"]
     assert recipe.task.positive == "premium"
     assert recipe.columns["always"].model is False
+    assert recipe.clean.duplicates.exact == "keep"
+    clump = dataclasses.replace(seen, copies=30, most_alike=30)
+    assert "{exact: drop}" in new.write("mine", clump, file), "one row that is a split's worth is kept once"
     assert {"?", "NA", "unknown"} <= set(recipe.missing)
     assert recipe.generate[0].rows.balance == "majority"
     counts = run(spark, config, "ingest", "clean", "normalize").counts

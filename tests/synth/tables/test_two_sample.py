@@ -44,5 +44,16 @@ def test_equal_rows_of_one_group_are_not_learned_from_and_asked_about(tmp_path: 
     assert together["auc"] < 0.58 < 0.65 < apart["auc"]
 
 
+def test_a_value_that_both_sets_repeat_as_often_tells_nothing(tmp_path: Path) -> None:
+    """Six rows in ten are one and the same in either set; the real ones are one group."""
+    form = staged.form(staged.config_at(tmp_path))
+    first, second = staged.drawn(600, 1), staged.drawn(600, 2)
+    first[:360] = second[:360] = first[0]
+    groups = np.r_[np.zeros(360, np.int64), np.arange(1, 241)]
+    question = Question.of(form)
+    told = two_sample("boosting", Rows(first, question, groups), Rows(second, question), form, EFFORT, 600)
+    assert told and 0.45 < told["auc"] < 0.58
+
+
 def test_detection_is_one_where_nothing_is_told() -> None:
     assert [detection(auc) for auc in (0.3, 0.5, 0.75, 1.0)] == [1, 1, 0.5, 0]
