@@ -74,8 +74,7 @@ class PhasesFit:
         self.modules = [self.wrap(phase.module.train()) for phase in self.phases]
         self.own = [list(phase.module.parameters()) for phase in self.phases]
         self.optimisers = [
-            torch.optim.AdamW(own, phase.learning_rate, phase.betas, weight_decay=phase.weight_decay, fused=True)
-            for own, phase in zip(self.own, self.phases, strict=True)
+            torch.optim.AdamW(_decayed(phase), phase.learning_rate, phase.betas, fused=True) for phase in self.phases
         ]
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.trained = self._trained_names()
@@ -350,6 +349,15 @@ def _laid_like(value: Tensor, parameter: Tensor) -> Tensor:
 def _part(tensors: dict[str, Tensor], device: str, prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {name[len(prefix) :]: tensor.to(device) for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _decayed(phase: Phase) -> list[dict[str, Any]]:
+    """The phase's parameters, as an optimiser takes them: biases say how frequent things are, so they are let be."""
+    weights, biases = list[Tensor](), list[Tensor]()
+    for name, parameter in phase.module.named_parameters():
+        (biases if name.endswith("bias") else weights).append(parameter)
+    groups = [(weights, phase.weight_decay), (biases, 0.0)]
+    return [{"params": some, "weight_decay": decay} for some, decay in groups if some]
 
 
 def _chosen(model: nn.Module, names: list[str]) -> list[Tensor]:

@@ -1,7 +1,8 @@
 """What generators of tables share: what they know of a table, and the embeddings and heads of its columns' tokens.
 
 Tokens of numbers share what they have in common: their embeddings and heads are a free table plus cosines of the
-token's rank, which a learned matrix mixes. Columns of like size are computed together.
+token's rank, the slow ones larger, which a learned matrix mixes: tokens that are near in rank begin alike, and what
+sets them apart must be learnt. Columns of like size are computed together.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Group(nn.Module):
         for place, (count, position) in enumerate(zip(counts, positions, strict=True)):
             there[place, : len(count)] = True
             start[place, : len(count)] = torch.log((count + 0.1) / (count.sum() + 0.1 * len(count))).float()
-            wave = torch.cos(torch.pi * position[:, None] * torch.arange(1, waves + 1))
+            times = torch.arange(1, waves + 1)
+            wave = torch.cos(torch.pi * position[:, None] * times) / times**0.5
             cosines[place, : len(count)] = wave.nan_to_num(0.0).float()
         self.register_buffer("there", there, persistent=False)
         self.register_buffer("cosines", cosines, persistent=False)

@@ -32,22 +32,23 @@ class Config:
 
     hidden: int = 128
     embedding: int = 16
-    cosines: int = 12
+    cosines: int = 24
     dropout: float = 0.15
     native_share: float = 0.2  # of the rows of a batch that are in the table's own order
     label_share: float = 0.2  # of those in which the label alone is known first, as when rows of a class are asked for
     epochs: float = 6.0
+    least_steps: int = 1500  # of a training by epochs: few rows need their steps too, and it stops where it is best
     max_steps: int = 0  # 0: by epochs
     batch_size: int = 256
     learning_rate: float = 3e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.6  # strong: the free table of each token is learnt from few rows
     warm_up_steps: int = 100
     average_decay: float = 0.998
     neighbours: int = 48  # other columns that a column may look at: its most informative ones
     bins: int = 0  # of a column of numbers; 0: by the number of rows
 
 
-PRESETS = {"standard": Config(), "fast": Config(hidden=64)}
+PRESETS = {"standard": Config(), "fast": Config(hidden=64, least_steps=700)}
 
 
 def build(config: Config, shape: Shape) -> TableAr:

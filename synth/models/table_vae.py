@@ -41,6 +41,7 @@ class Config:
     kl_warm_up: float = 0.2  # share of the steps over which the codes' cost rises to its full weight
     bins: int = 0  # of a column of numbers; 0: by the number of rows
     epochs: float = 24.0
+    least_steps: int = 700  # of a training by epochs
     max_steps: int = 0  # 0: by epochs
     batch_size: int = 256
     learning_rate: float = 2e-3

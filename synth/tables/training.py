@@ -27,7 +27,6 @@ from synth.tables.rows import Question
 from synth.tables.tokens import TableTokens, measure
 from udfs.table.form import Column, TableForm, to_matrix
 
-MIN_STEPS = 700  # of a training by epochs: few rows need their steps too, and early stopping ends what is too long
 TOKENS = "tokens."  # what names of tensors that hold the decode state begin with
 NEIGHBOURS = "neighbours"
 
@@ -82,7 +81,7 @@ class Prepared:
         if settings.max_steps or "epochs" not in options:
             return settings
         steps = math.ceil(options["epochs"] * len(self.rows.labels) / settings.batch_size)
-        return dataclasses.replace(settings, max_steps=max(MIN_STEPS, steps))
+        return dataclasses.replace(settings, max_steps=max(options["least_steps"], steps))
 
     def build(self, attempt: int) -> Any:
         """The untrained model of an attempt."""

@@ -16,7 +16,7 @@ from synth.fit import Event, Fitted, Settings, State, fit, hold_out
 from synth.fit.order import Order
 from synth.fit.sums import _totals
 from synth.fit.terms import Team
-from synth.models import image_mixture, image_vae
+from synth.models import Phase, image_mixture, image_vae
 
 SHORT = Settings(max_steps=120, batch_size=40, quality_every=40, seed=3, restarts=0)
 
@@ -42,6 +42,32 @@ def test_what_came_before_does_not_matter(digits: Any, tiny: Any) -> None:
     assert weights(fit(lambda attempt: tiny(), digits(300), settings=SHORT)) == weights(first)
     assert torch.equal(torch.get_rng_state(), before)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+class Still(nn.Module):
+    """A phase that pulls nothing anywhere."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Any) -> Any:
+        return {"loss": sum(parameter.sum() * 0 for parameter in self.parameters())}
+
+
+def test_weights_decay_and_biases_do_not(digits: Any, tiny: Any) -> None:
+    def still(attempt: int) -> Any:
+        model = tiny()
+        model.phases = lambda: [Phase("still", Still(model), 0.01, weight_decay=0.5)]
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(1.0)
+        return model
+
+    model = fit(still, digits(300), settings=dataclasses.replace(SHORT, max_steps=10, quality_every=10)).model
+    decayed = {name: bool((value < 0.99).all()) for name, value in model.named_parameters()}
+    assert decayed == {name: not name.endswith("bias") for name in decayed}
+    assert set(decayed.values()) == {True, False}
 
 
 class Stopped(Exception):
