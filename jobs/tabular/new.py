@@ -165,7 +165,7 @@ def _clean(profile: Profile) -> str:
     share = profile.copies / profile.rows
     told = f"{profile.copies:,} rows equal another ({share:.1%})"
     if profile.most_alike > LARGEST_CLUMP * profile.rows:
-        told += f", {profile.most_alike:,} are one and the same: together they would fill one split. One of each is kept."
+        told += f", {profile.most_alike:,} are one and the same, and would fill one split. One of each is kept."
         lines += [commented(told, 2), "  duplicates: {exact: drop}   # keep keeps all, equal ones in one split"]
     else:
         told += ". They are kept, together in one split."

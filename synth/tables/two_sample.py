@@ -1,8 +1,9 @@
 """Two-sample tests: can a judge tell rows of one set from rows of another (Lopez-Paz and Oquab 2017)?
 
 Equal numbers of both sets are laid together and told apart by judges in FOLDS folds; rows of one group (equal real
-rows that nobody made) stay in one fold. The AUC is that of all rows' held-out answers: 0.5 where the sets cannot be told apart. The
-detection score is 1 - 2 * max(AUC - 0.5, 0): 1 where they cannot be told apart, 0 where every row is told.
+rows that nobody made) stay in one fold. The AUC is that of all rows' held-out answers: 0.5 where the sets cannot be
+told apart. The detection score is 1 - 2 * max(AUC - 0.5, 0): 1 where they cannot be told apart, 0 where every row is
+told.
 """
 
 from __future__ import annotations
