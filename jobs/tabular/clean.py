@@ -15,10 +15,10 @@ from jobs.duplicates import Copies, Near, row_id_of
 from jobs.duplicates import near_copies as find_stars
 from jobs.staging import lay_down
 from jobs.tabular import near as near_copies
-from jobs.tabular import respell, rule_list, rules
-from jobs.tabular.columns import column_conditions, text_column
-from jobs.tabular.conditions import Condition, broken_bits, counted, verdict
-from jobs.tabular.parse import checked, first_read, parsings, text, trimmed, typed
+from jobs.tabular import reading, respell, rule_list, rules
+from jobs.tabular.columns import column_conditions
+from jobs.tabular.conditions import Condition, bits, broken_bits, counted, verdict
+from jobs.tabular.parse import parsings
 from jobs.verdicts import FATE
 from udfs import records
 from udfs.table.form import WAS_MISSING, TableForm
@@ -52,8 +52,8 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
     rows, conditions = _asked(config, _typed(recipe, raw, repairs), _rules(config))
     marked = rows.withColumns(broken_bits(conditions))
     judged = marked.withColumns({**verdict(conditions), "row_stage": F.lit(STAGE), COPY_KEY: copy_key(recipe)})
-    bits = [name for name in judged.columns if name.startswith("row_broken_")]
-    wanted = [*records.refused_schema(records.row_schema(recipe)).names, COPY_KEY, *bits]
+    broken = [name for name in judged.columns if name.startswith("row_broken_")]
+    wanted = [*records.refused_schema(records.row_schema(recipe)).names, COPY_KEY, *broken]
     laid = lay_down(spark, judged.select(*wanted), place.folder, f"{WORK}/prepared")
     more = {"respelled": repairs} if repairs else {}
     return laid, {"rules": counted(laid, conditions), **more}
@@ -136,27 +136,18 @@ def copy_key(recipe: Recipe) -> Column:
 
     named = recipe.clean.duplicates.columns or [name for name, said in recipe.columns.items() if said.type != "id"]
     cells = [F.col(name) for name in named]
-    nulls = [F.col(name).isNull() for name in named]  # which hashes pass over
+    nulls = bits([F.col(name).isNull() for name in named])  # which hashes pass over
     return F.concat(F.hex(F.xxhash64(*cells, *nulls)), F.hex(F.xxhash64(F.lit(1), *cells, *nulls)))
 
 
 def _typed(recipe: Recipe, raw: DataFrame, repairs: dict[str, dict[str, str]]) -> DataFrame:
     """Lineage, every column typed by its name, and its text as `row_text_<name>` where the type may not take it."""
-    from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import from_arrow_type
 
     how = parsings(recipe, repairs)
-    plain = {each.name: f"row_plain_{each.name}" for each in how}
-    trim = [trimmed(F.col(each.name), each).alias(plain[each.name]) for each in how]
-    words = [text(F.col(plain[each.name]), each).alias(text_column(each.name)) for each in how]
-    told = raw.select(*records.LINEAGE.names, *trim).select(*records.LINEAGE.names, *words)
     kinds = {field.name: from_arrow_type(field.type) for field in TableForm.of(recipe).schema()}
-    said = {each.name: each.said for each in how}
-    texts = {name: F.col(text_column(name)) for name in said}
-    first = {f"row_first_{name}": first_read(texts[name], of) for name, of in said.items()}
-    second = {f"row_second_{name}": checked(F.col(f"row_first_{name}"), texts[name], of) for name, of in said.items()}
-    cells = {name: typed(F.col(f"row_second_{name}"), texts[name], of).cast(kinds[name]) for name, of in said.items()}
-    return told.withColumns(first).withColumns(second).withColumns(cells).withColumns(missing_flags(recipe))
+    told = reading.with_texts(raw, how, records.LINEAGE.names)
+    return reading.with_values(told, how, kinds).withColumns(missing_flags(recipe))
 
 
 def _rules(config: Config) -> list[rule_list.Rule]:

@@ -35,16 +35,20 @@ class Condition:
 
 def broken_bits(conditions: Sequence[Condition]) -> dict[str, Column]:
     """Columns `row_broken_0`, ... that say which conditions a row breaks."""
+    return {f"row_broken_{number}": word for number, word in enumerate(bits([each.broken for each in conditions]))}
+
+
+def bits(flags: Sequence[Column]) -> list[Column]:
+    """Flags as bits of as few bigints as hold them; null is no."""
     from pyspark.sql import functions as F
 
-    found: dict[str, Column] = {}
-    for start in range(0, len(conditions), BITS):
-        bits = [
-            F.when(each.broken, F.lit(1 << place).cast("bigint")).otherwise(F.lit(0).cast("bigint"))
-            for place, each in enumerate(conditions[start : start + BITS])
-        ]
-        found[f"row_broken_{start // BITS}"] = reduce(lambda one, two: one.bitwiseOR(two), bits)
-    return found
+    none = F.lit(0).cast("bigint")
+    words = []
+    for start in range(0, len(flags), BITS):
+        some = enumerate(flags[start : start + BITS])
+        told = [F.when(flag, F.lit(1 << place).cast("bigint")).otherwise(none) for place, flag in some]
+        words.append(reduce(lambda one, two: one.bitwiseOR(two), told))
+    return words
 
 
 def _is_broken(place: int) -> Column:

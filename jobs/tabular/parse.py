@@ -94,16 +94,19 @@ def _renamed(plain: Column, words: Mapping[str, str]) -> Column:
     return chain.otherwise(plain)
 
 
-def first_read(told: Column, said: Declared) -> Column:
-    """Text as a double or a moment, not yet checked; as it is where its type needs neither.
+def read_whole(told: Column, said: Declared) -> Column | None:
+    """Text as the whole number that it is, where that is the cell's value as it stands; None for other types."""
+    return told.try_cast("bigint") if _is_read_at_once(said) else None
 
-    Reading goes in steps, each a column of its own: an expression that is written out wherever it is used makes plans
-    that take longer to compile than rows take to read.
+
+def first_read(told: Column, whole: Column | None, said: Declared) -> Column:
+    """Text as a double or a moment, not yet checked, `whole` being what was read at once; as it is where its type needs
+    neither.
     """
     from pyspark.sql import functions as F
 
-    if _is_read_at_once(said):
-        return F.when(told.try_cast("bigint").isNull(), _number(told, said))
+    if whole is not None:
+        return F.when(whole.isNull(), _number(told, said))
     if said.type in ("integer", "number"):
         return _number(told, said)
     return _moment(told, said) if said.type in ("date", "datetime") else told
@@ -119,14 +122,14 @@ def checked(first: Column, told: Column, said: Declared) -> Column:
     return _in_calendar(first, said) if said.type in ("date", "datetime") else first
 
 
-def typed(value: Column, told: Column, said: Declared) -> Column:
-    """What was checked, as a value of the declared type; null where it cannot be read."""
+def typed(value: Column, told: Column, whole: Column | None, said: Declared) -> Column:
+    """What was checked or read at once, as a value of the declared type; null where it cannot be read."""
     if said.type == "boolean":
         return _boolean(told, said.values)
     if said.type in ("category", "id"):
         return told
     clipped = _clipped(value, said)
-    return _whole(clipped, told, said) if said.type == "integer" else clipped
+    return _whole(clipped, whole, said) if said.type == "integer" else clipped
 
 
 def _boolean(told: Column, values: Sequence[str] | None) -> Column:
@@ -166,7 +169,7 @@ def _plain_number(first: Column, told: Column) -> Column:
     return F.when(~strange | endless, first + F.lit(0.0))
 
 
-def _whole(value: Column, told: Column, said: Declared) -> Column:
+def _whole(value: Column, whole: Column | None, said: Declared) -> Column:
     """A whole number: the text's own where it is one (all its digits kept), else that of a double without fraction."""
     from pyspark.sql import functions as F
 
@@ -174,7 +177,7 @@ def _whole(value: Column, told: Column, said: Declared) -> Column:
     if (said.scale, said.offset) != (1.0, 0.0):
         return F.when(F.abs(value) < EXACT_INTEGERS, F.round(value).cast("bigint"))
     converted = F.when(exact, value.cast("bigint"))
-    return F.coalesce(told.try_cast("bigint"), converted) if _is_read_at_once(said) else converted
+    return converted if whole is None else F.coalesce(whole, converted)
 
 
 def _is_read_at_once(said: Declared) -> bool:

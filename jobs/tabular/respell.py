@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.schema import Recipe
-from jobs.tabular.parse import parsings, text, trimmed
+from jobs.tabular.parse import parsings
+from jobs.tabular.reading import with_texts
 from udfs.table.spelling import respelled
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def repairs(recipe: Recipe, raw: DataFrame) -> dict[str, dict[str, str]]:
     for how in parsings(recipe, {}):
         if how.said.spelling is None:
             continue
-        words = raw.select(text(trimmed(F.col(how.name), how), how).alias("word")).where("word is not null")
+        words = with_texts(raw, [how], []).toDF("word").where("word is not null")
         counted = words.groupBy("word").count().orderBy(F.desc("count"), "word").limit(MAX_WORDS)
         put = respelled({row["word"]: row["count"] for row in counted.collect()}, how.said.spelling)
         if put:

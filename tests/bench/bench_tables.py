@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,20 +45,24 @@ SEEDS = 3
 MOST = 100_000  # rows of a set that judges and measures may look at
 
 
+def normalized(recipe: str, root: Path, *overrides: str) -> conf.Config:
+    """A recipe, with its rows taken through the stages before training by the command."""
+    sets = [part for override in overrides for part in ("--set", override)]
+    for stage in ("ingest", "clean", "normalize"):
+        command = [sys.executable, "-m", "jobs.cli", stage, recipe, "--root", str(root), *sets]
+        done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)}\n{done.stdout[-4000:]}")
+    return conf.load(recipe, "local", overrides, str(root))
+
+
 class Case:
     """A recipe's real rows, and generators fitted on its train rows."""
 
     def __init__(self, recipe: str, root: Path, data: Path) -> None:
         """Take the recipe through the stages before training."""
         self.root = root / recipe
-        overrides = [f"data={data / recipe}", f"evaluate.max_rows={MOST}"]
-        sets = [part for override in overrides for part in ("--set", override)]
-        for stage in ("ingest", "clean", "normalize"):
-            command = [sys.executable, "-m", "jobs.cli", stage, recipe, "--root", str(root), *sets]
-            done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            if done.returncode:
-                raise SystemExit(f"{' '.join(command)}\n{done.stdout[-4000:]}")
-        self.name, self.config = recipe, conf.load(recipe, "local", overrides, str(root))
+        self.config = normalized(recipe, root, f"data={data / recipe}", f"evaluate.max_rows={MOST}")
         measured = runs.done(self.config, "normalize")
         assert measured is not None
         self.measured, self.form = measured, form_of(self.config, measured)
@@ -82,9 +86,9 @@ class Case:
         assert told and "error" not in told, told
         return Sampler(f"{folder}/checkpoint"), time.perf_counter() - began
 
-    def rows(self, sampler: Sampler, count: int = 0) -> Rows:
+    def rows(self, sampler: Sampler) -> Rows:
         """As many made rows as there are train rows, as judges see them."""
-        return self.as_rows(sampler("", 0, count or len(self.train)))
+        return self.as_rows(sampler("", 0, len(self.train)))
 
     def as_rows(self, table: pa.Table) -> Rows:
         """A table as judges see it."""
@@ -307,14 +311,14 @@ CASES: dict[str, Callable[[Path, Path], list[Row]]] = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Measure, print, write JSON."""
     shared = Path(os.environ.get("SEEDBED_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--data", type=Path, default=shared / "tabular")
     parser.add_argument("--out", default="")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
     if not given.data.is_dir():
         print(f"there are no tables in {given.data}; --data names the folder of adult, california-housing and others")
         return

@@ -17,6 +17,7 @@ import pyarrow as pa
 from conf import runs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+FINISHED_S = 1800
 TABLES = ("raw", "clean", "quarantine", "dataset")
 SMALL = (
     'clean.rules.0={"image.reject_blank":{"min_std":79}}',  # so that clean refuses some, too
@@ -27,6 +28,16 @@ SMALL = (
     "gate.usefulness=report",
     "evaluate.seeds=1",
     "evaluate.steps=60",
+    "evaluate.curve_points=2",
+)
+SMALL_TABLE = (
+    'clean.rules.1={"relation": {"expression": "mean_radius <= 22"}}',  # which some rows do not meet
+    'augment={"steps": [{"table.jitter": {}}, {"table.swap": {}}], "copies": 3}',
+    "generate.0.train.max_steps=60",
+    "generate.0.rows.per_label=20",
+    "gate.usefulness=report",
+    "evaluate.seeds=1",
+    "evaluate.judges=[boosting]",
     "evaluate.curve_points=2",
 )
 
@@ -56,11 +67,11 @@ def start(
         )
 
 
-def finish(root: Path, *overrides: str, timeout_s: float = 1800, runtime: str = "local", **environment: str) -> None:
+def finish(root: Path, *overrides: str, recipe: str = "digits", runtime: str = "local", **environment: str) -> None:
     """Run the command to its end; fail with the end of its log where it fails."""
-    process = start(root, *overrides, runtime=runtime, **environment)
+    process = start(root, *overrides, recipe=recipe, runtime=runtime, **environment)
     try:
-        code = process.wait(timeout_s)
+        code = process.wait(FINISHED_S)
     finally:
         kill_group(process)
     assert code == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
@@ -100,25 +111,30 @@ def versions(root: Path, table: str, recipe: str = "digits") -> int:
     return len(list((root / recipe / table / "_delta_log").glob("*.json")))
 
 
-def held(root: Path) -> dict[str, tuple[int, str]]:
+def held(root: Path, recipe: str = "digits") -> dict[str, tuple[int, str]]:
     """Rows and hash of each table."""
-    return {table: content(root, table) for table in TABLES}
+    return {table: content(root, table, recipe) for table in TABLES}
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A run that nobody disturbed: its root, rows and hash of each table, commits of each, seconds of each stage."""
+    """A run that nobody disturbed: of what, its root, rows and hash of each table, commits of each, seconds of each
+    stage.
+    """
 
+    recipe: str
+    small: tuple[str, ...]
     root: Path
     tables: dict[str, tuple[int, str]]
     commits: dict[str, int]
     stages: dict[str, float]
 
 
-def whole(root: Path, recipe: str = "digits") -> Whole:
+def whole(root: Path, recipe: str, small: tuple[str, ...]) -> Whole:
     """What the first run left in a root."""
     marks = runs.read_json(str(root / recipe / "runs"), "run-00001.json")["stages"]
     folders = {key: root / recipe / "stages" / key.partition(".")[0] / mark for key, mark in marks.items()}
     seconds = {key: runs.read_json(str(folder), "DONE.json")["seconds"] for key, folder in folders.items()}
     in_order = dict(sorted(seconds.items(), key=lambda item: (folders[item[0]] / "DONE.json").stat().st_mtime_ns))
-    return Whole(root, held(root), {table: versions(root, table) for table in TABLES}, in_order)
+    commits = {table: versions(root, table, recipe) for table in TABLES}
+    return Whole(recipe, small, root, held(root, recipe), commits, in_order)

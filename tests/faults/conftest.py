@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, Whole, finish, kill_group, whole
+from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, SMALL_TABLE, Whole, finish, kill_group, whole
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,22 @@ def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     runtime = root.with_name("mine.yaml")
     runtime.write_text(RUNTIME.format(memory="2g", secret=SECRET_CONF))
     finish(root, *SMALL, runtime=str(runtime), **SECRETS)
-    return whole(root)
+    return whole(root, "digits", SMALL)
+
+
+@pytest.fixture(scope="session")
+def unkilled_table(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run of a table that nobody disturbed."""
+    root = tmp_path_factory.mktemp("unkilled-table") / "root"
+    finish(root, *SMALL_TABLE, recipe="breast-cancer")
+    return whole(root, "breast-cancer", SMALL_TABLE)
+
+
+@pytest.fixture(params=["unkilled", "unkilled_table"])
+def each_unkilled(request: pytest.FixtureRequest) -> Whole:
+    """A run of each modality that nobody disturbed."""
+    found: Whole = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

@@ -32,19 +32,20 @@ def stages_begun(log: Path, since: int) -> list[str]:
 
 @pytest.mark.timeout(7200)
 def test_kills_at_random_moments_leave_the_same_tables(
-    tmp_path: Path, unkilled: Whole, started: list[subprocess.Popen[bytes]]
+    tmp_path: Path, each_unkilled: Whole, started: list[subprocess.Popen[bytes]]
 ) -> None:
     """Twenty kills -9, the stages in turn, each at a random moment of its stage; after each the same command goes on.
 
     Every other kill hits the driver alone, and its JVM is left to find that out while the next command starts.
     """
-    keys, drawn, struck, number = list(unkilled.stages), random.Random(11), [], 0
+    recipe, small = each_unkilled.recipe, each_unkilled.small
+    keys, drawn, struck, number = list(each_unkilled.stages), random.Random(11), [], 0
     root = tmp_path / "root-0"
     while len(struck) < KILLS:
         aim = len(struck) % len(keys)
         log = Path(f"{root}.log")
         since = log.stat().st_size if log.exists() else 0
-        process = start(root, *SMALL)
+        process = start(root, *small, recipe=recipe)
         started.append(process)
 
         def reached(
@@ -55,7 +56,7 @@ def test_kills_at_random_moments_leave_the_same_tables(
 
         wait_until(reached, 1200, f"{keys[aim]} to begin")
         try:
-            process.wait(drawn.uniform(0, max(0.2, unkilled.stages[keys[aim]])))
+            process.wait(drawn.uniform(0, max(0.2, each_unkilled.stages[keys[aim]])))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -65,8 +66,8 @@ def test_kills_at_random_moments_leave_the_same_tables(
         else:
             assert process.returncode == 0, log.read_text("utf-8", "replace")[-4000:]
         if aim == len(keys) - 1 or len(struck) == KILLS:
-            finish(root, *SMALL)
-            assert held(root) == unkilled.tables
+            finish(root, *small, recipe=recipe)
+            assert held(root, recipe) == each_unkilled.tables
             number += 1
             root = tmp_path / f"root-{number}"
     print("killed in", ", ".join(struck))
@@ -75,23 +76,23 @@ def test_kills_at_random_moments_leave_the_same_tables(
 
 @pytest.mark.timeout(7200)
 def test_a_crash_on_each_side_of_every_commit_and_marker_is_resumed(
-    tmp_path: Path, unkilled: Whole, started: list[subprocess.Popen[bytes]]
+    tmp_path: Path, each_unkilled: Whole, started: list[subprocess.Popen[bytes]]
 ) -> None:
     """One root, killed before and after each table's commit and each stage's marker, ends in the same tables.
 
     By the same number of commits, too: what landed before a crash is not made again.
     """
-    root = tmp_path / "root"
+    root, recipe, small = tmp_path / "root", each_unkilled.recipe, each_unkilled.small
     log = Path(f"{root}.log")
     for stage, point in POINTS:
         since = log.stat().st_size if log.exists() else 0
-        process = start(root, *SMALL, SEEDBED_FAILPOINT=point)
+        process = start(root, *small, recipe=recipe, SEEDBED_FAILPOINT=point)
         started.append(process)
         assert process.wait(1200) == -signal.SIGKILL, (stage, point, log.read_text("utf-8", "replace")[-4000:])
         assert stages_begun(log, since)[-1].partition(".")[0] == stage, point
-    finish(root, *SMALL)
-    assert held(root) == unkilled.tables
-    assert {table: versions(root, table) for table in TABLES} == unkilled.commits
+    finish(root, *small, recipe=recipe)
+    assert held(root, recipe) == each_unkilled.tables
+    assert {table: versions(root, table, recipe) for table in TABLES} == each_unkilled.commits
 
 
 @pytest.mark.timeout(2400)
