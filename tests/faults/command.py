@@ -31,8 +31,8 @@ SMALL = (
     "evaluate.curve_points=2",
 )
 SMALL_TABLE = (
-    'clean.rules.1={"relation": {"expression": "mean_radius <= 22"}}',  # which some rows do not meet
-    'augment={"steps": [{"table.jitter": {}}, {"table.swap": {}}], "copies": 3}',
+    'clean.rules.0={"relation": {"expression": "mean_radius <= 22"}}',  # which some rows do not meet
+    'augment={"steps": [{"table.gaussian_jitter": {}}, {"table.mixup": {}}], "copies": 3}',
     "generate.0.train.max_steps=60",
     "generate.0.rows.per_label=20",
     "gate.usefulness=report",
