@@ -71,7 +71,7 @@ def save(folder: str, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *,
     """
     if finite:
         refuse_not_finite(tensors, folder)
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    plain = _apart(tensors)
     name = identity(plain, card)
     files = {WEIGHTS: safetensors.torch.save(plain), CARD: _json({**card, "id": name})}
     system, path = runs.filesystem(folder)
@@ -87,6 +87,19 @@ def save(folder: str, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *,
             f"{folder}: the checkpoint cannot be written: {error}. Free space, then run again."
         ) from error
     return name
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors each in memory of its own, as files want them; those that are already are not copied."""
+    apart, taken = dict[str, Tensor](), set[int]()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        memory = plain.untyped_storage()
+        if memory.nbytes() != plain.nbytes or memory.data_ptr() in taken:
+            plain = plain.clone()
+        apart[name] = plain
+        taken.add(plain.untyped_storage().data_ptr())
+    return apart
 
 
 def load(folder: str, *, finite: bool = True) -> Loaded:

@@ -93,18 +93,23 @@ class PhasesFit:
         """Train to the end, from the start or from a state."""
         if resume is not None:
             self.restore(resume)
-        self.safe = self.state()
+        self._keep()
         while not self._over():
             self._step()
             if self.course.step % GUARD_EVERY and self.course.step % self.settings.check_every and not self._at_end():
                 self._tell()
             elif self._finite():
                 record, picture = self._checked()
-                self.safe = self.state()
+                self._keep()
                 self._tell(record, picture)
             else:
                 self._go_back()
         return self._fitted()
+
+    def _keep(self) -> None:
+        """Keep the present state to go back to. The one before goes first: two would be most of the memory."""
+        self.safe = State({}, {})
+        self.safe = self.state()
 
     def _tell(self, record: dict[str, Any] | None = None, picture: np.ndarray | None = None) -> None:
         """Report a step; the state that goes with it is the last one that was found finite."""
@@ -207,7 +212,7 @@ class PhasesFit:
         self.restore(self.safe)
         self.course.rate, self.course.rollbacks, self.course.notes = rate, rollbacks, notes
         self._note(f"{told}: went back to step {safe['step']}, at {rate:g} times the learning rate")
-        self.safe = self.state()
+        self._keep()
 
     # quality and variety
 
@@ -268,7 +273,7 @@ class PhasesFit:
             history=course.history,
             notes=course.notes,
         )
-        self.safe = self.state()
+        self._keep()
 
     def _fitted(self) -> Fitted:
         """The best weights, in the model of the attempt that made them."""

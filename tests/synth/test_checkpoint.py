@@ -33,6 +33,14 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == sorted([WEIGHTS, CARD, MANIFEST])
 
 
+def test_tensors_that_share_memory_are_saved_each_as_it_is(tmp_path: Path) -> None:
+    whole = torch.arange(12.0)
+    shared = {"whole": whole, "again": whole, "part": whole[3:7], "turned": whole.view(3, 4).T}
+    checkpoint.save(str(tmp_path / "c"), shared, CARD_OF)
+    loaded = checkpoint.load(str(tmp_path / "c")).tensors
+    assert all(torch.equal(loaded[key], value) for key, value in shared.items())
+
+
 def test_the_same_weights_give_the_same_bytes_and_id_whatever_is_told_about_them(tmp_path: Path) -> None:
     first = checkpoint.save(str(tmp_path / "1"), tensors(), CARD_OF)
     again = checkpoint.save(str(tmp_path / "2"), dict(reversed(tensors().items())), CARD_OF)
