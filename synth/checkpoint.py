@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ from conf.errors import StageError
 
 WEIGHTS, CARD, MANIFEST = "weights.safetensors", "card.json", "MANIFEST.json"
 ID_HEX = 16
+HEADER_ALIGNED = 8  # bytes that a safetensors header is a multiple of
+TYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
+    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
 _PICKLE_STARTS = (
     b"\x80\x02",
     b"\x80\x03",
@@ -57,7 +62,7 @@ def identity(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
         tensor = tensors[name].detach().contiguous().cpu()
         told = json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode()
         state.update(struct.pack(">Q", len(told)) + told)
-        state.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
+        state.update(_bytes_of(tensor))
     state.update(_json(card.get("decode", {})))
     return state.hexdigest()
 
@@ -71,17 +76,16 @@ def save(folder: str, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *,
     """
     if finite:
         refuse_not_finite(tensors, folder)
-    plain = _apart(tensors)
+    in_order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))  # each aligned to its size
+    plain = {name: tensors[name].detach().cpu().contiguous() for name in in_order}
     name = identity(plain, card)
-    files = {WEIGHTS: safetensors.torch.save(plain), CARD: _json({**card, "id": name})}
+    files = {WEIGHTS: _as_safetensors(plain), CARD: [_json({**card, "id": name})]}
     system, path = runs.filesystem(folder)
     try:
         system.create_dir(path, recursive=True)
         _forget(system, f"{path}/{MANIFEST}")
-        for file, data in files.items():
-            _write(system, f"{path}/{file}", data)
-        manifest = {"id": name, "files": {file: _entry(data) for file, data in files.items()}}
-        _write(system, f"{path}/{MANIFEST}", _json(manifest))
+        entries = {file: _write(system, f"{path}/{file}", parts) for file, parts in files.items()}
+        _write(system, f"{path}/{MANIFEST}", [_json({"id": name, "files": entries})])
     except (OSError, pa.ArrowException) as error:
         raise CheckpointError(
             f"{folder}: the checkpoint cannot be written: {error}. Free space, then run again."
@@ -89,17 +93,22 @@ def save(folder: str, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *,
     return name
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors each in memory of its own, as files want them; those that are already are not copied."""
-    apart, taken = dict[str, Tensor](), set[int]()
+def _as_safetensors(tensors: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
+    """A safetensors file in parts, without a copy of the tensors: the library would hold two of all of them."""
+    header, end = dict[str, Any](), 0
     for name, tensor in tensors.items():
-        plain = tensor.detach().cpu().contiguous()
-        memory = plain.untyped_storage()
-        if memory.nbytes() != plain.nbytes or memory.data_ptr() in taken:
-            plain = plain.clone()
-        apart[name] = plain
-        taken.add(plain.untyped_storage().data_ptr())
-    return apart
+        start, end = end, end + tensor.nbytes
+        header[name] = {"dtype": TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    told = _json(header)
+    told += b" " * (-len(told) % HEADER_ALIGNED)
+    yield struct.pack("<Q", len(told)) + told
+    for tensor in tensors.values():
+        yield _bytes_of(tensor)
+
+
+def _bytes_of(tensor: Tensor) -> bytes | memoryview:
+    """The bytes of a contiguous tensor, not copied."""
+    return tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b""
 
 
 def load(folder: str, *, finite: bool = True) -> Loaded:
@@ -151,13 +160,15 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(data: bytes) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _write(system: pafs.FileSystem, path: str, data: bytes) -> None:
+def _write(system: pafs.FileSystem, path: str, parts: Iterable[bytes | memoryview]) -> dict[str, Any]:
+    """Write a file; return what the manifest says of it."""
+    size, state = 0, hashlib.sha256()
     with system.open_output_stream(path) as stream:
-        stream.write(data)
+        for part in parts:
+            stream.write(part)
+            state.update(part)
+            size += len(part)
+    return {"bytes": size, "sha256": state.hexdigest()}
 
 
 def _forget(system: pafs.FileSystem, path: str) -> None:

@@ -33,6 +33,17 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == sorted([WEIGHTS, CARD, MANIFEST])
 
 
+@pytest.mark.parametrize("kind", checkpoint.TYPES)
+def test_tensors_of_any_type_and_size_are_saved_as_they_are(tmp_path: Path, kind: torch.dtype) -> None:
+    saved = {"some": torch.arange(7).to(kind), "one": torch.ones((), dtype=kind), "none": torch.zeros(0, 3, dtype=kind)}
+    checkpoint.save(str(tmp_path / "c"), saved, CARD_OF)
+    loaded = checkpoint.load(str(tmp_path / "c")).tensors
+    assert {name: (value.dtype, value.shape) for name, value in loaded.items()} == {
+        name: (value.dtype, value.shape) for name, value in saved.items()
+    }
+    assert all(torch.equal(loaded[name], value) for name, value in saved.items())
+
+
 def test_tensors_that_share_memory_are_saved_each_as_it_is(tmp_path: Path) -> None:
     whole = torch.arange(12.0)
     shared = {"whole": whole, "again": whole, "part": whole[3:7], "turned": whole.view(3, 4).T}
