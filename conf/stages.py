@@ -49,7 +49,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train",
         "ray",
-        3,
+        4,
         ("generator", "image", "table", "labels", "seed", "relations"),
         ("real.train",),
         per_generator=True,
@@ -69,7 +69,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "ray",
-        2,
+        3,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
         (*_REAL, "gate.accepted", "train.checkpoint"),
         of_tables=(_MEASURED, "sample.maker"),
