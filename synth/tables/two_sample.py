@@ -19,7 +19,7 @@ from synth.tables.judges.logistic import fit_logistic
 from synth.tables.metrics import auc
 from synth.tables.rows import Codes, Numbers, Question, Rows
 from udfs.table.form import Column, Matrix, TableForm
-from udfs.table.privacy import row_words
+from udfs.table.privacy import copies
 
 FOLDS = 3
 KINDS = ("boosting", "logistic")
@@ -66,8 +66,7 @@ def _groups(first: Rows, second: Rows) -> Codes:
     would teach that it is the other set's.
     """
     groups = np.concatenate([first.group_codes(), second.group_codes() + _apart(first, second)])
-    words = row_words(first.matrix), row_words(second.matrix)
-    shared = np.isin(np.concatenate(words), np.intersect1d(*words))
+    shared = np.concatenate([copies(first.matrix, second.matrix), copies(second.matrix, first.matrix)])
     return np.where(shared, groups.max() + 1 + np.arange(len(groups)), groups)
 
 

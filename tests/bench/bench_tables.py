@@ -25,6 +25,7 @@ from figures import Row, row
 
 import conf
 from conf import runs
+from conf.schema import Generate
 from synth.duty import effort_of
 from synth.job import job_of
 from synth.tables.judges import ctgan_protocol, fit
@@ -56,6 +57,18 @@ def normalized(recipe: str, root: Path, *overrides: str) -> conf.Config:
     return conf.load(recipe, "local", overrides, str(root))
 
 
+def fitted_here(config: conf.Config, generator: Generate, folder: str, **settings: int) -> tuple[Sampler, float]:
+    """A generator fitted on the train rows, on one thread of this process, and the seconds that it took."""
+    measured = runs.done(config, "normalize")
+    assert measured is not None
+    job = job_of(config, generator, f"{runs.real(config).folder}/rows/row_split=train", folder, measured.folder)
+    began = time.perf_counter()
+    work(dataclasses.replace(job, settings=dataclasses.replace(job.settings, threads=1, **settings)))
+    told = runs.read_json(folder, "fitted.json")
+    assert told and "error" not in told, told
+    return Sampler(f"{folder}/checkpoint"), time.perf_counter() - began
+
+
 class Case:
     """A recipe's real rows, and generators fitted on its train rows."""
 
@@ -77,14 +90,7 @@ class Case:
         generator = self.config.recipe.generate[0].model_copy(
             update={"model": model, "preset": preset or None, "options": {}}
         )
-        folder = str(self.root / "fits" / f"{model}-{preset}-{seed}")
-        job = job_of(self.config, generator, f"{self.real}/rows/row_split=train", folder, self.measured.folder)
-        settings = dataclasses.replace(job.settings, seed=seed, threads=1)
-        began = time.perf_counter()
-        work(dataclasses.replace(job, settings=settings))
-        told = runs.read_json(folder, "fitted.json")
-        assert told and "error" not in told, told
-        return Sampler(f"{folder}/checkpoint"), time.perf_counter() - began
+        return fitted_here(self.config, generator, str(self.root / "fits" / f"{model}-{preset}-{seed}"), seed=seed)
 
     def rows(self, sampler: Sampler) -> Rows:
         """As many made rows as there are train rows, as judges see them."""

@@ -18,14 +18,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bench_tables import normalized
+from bench_tables import fitted_here, normalized
 from figures import Row, row
 
 import conf
-from conf import runs
-from synth.job import job_of
-from synth.tables.sampler import Sampler
-from synth.work import work
 
 BAR = "<= 6"  # GiB
 CAUSES = 20  # that all columns of the wide table hang on
@@ -90,18 +86,10 @@ def recipe_of(name: str, folder: Path) -> Path:
 def grow(recipe: str, root: str) -> None:
     """Train and sample on one thread, in this process; print the seconds of both as JSON."""
     config = conf.load(recipe, "local", [], root)
-    measured = runs.done(config, "normalize")
-    assert measured is not None
-    rows = f"{runs.real(config).folder}/rows/row_split=train"
-    job = job_of(config, config.recipe.generate[0], rows, f"{root}/fit", measured.folder)
+    sampler, seconds = fitted_here(config, config.recipe.generate[0], f"{root}/fit")
     began = time.perf_counter()
-    work(dataclasses.replace(job, settings=dataclasses.replace(job.settings, threads=1)))
-    trained = time.perf_counter()
-    told = runs.read_json(job.folder, "fitted.json")
-    assert told and "error" not in told, told
-    sampler = Sampler(f"{job.folder}/checkpoint")
     made = sum(sampler("", start, start + 1000).num_rows for start in range(0, MADE, 1000))
-    print(json.dumps({"train": trained - began, "sample": time.perf_counter() - trained, "rows": made}))
+    print(json.dumps({"train": seconds, "sample": time.perf_counter() - began, "rows": made}))
 
 
 def measured(name: str, folder: Path) -> list[Row]:
@@ -111,11 +99,10 @@ def measured(name: str, folder: Path) -> list[Row]:
     normalized(str(recipe), folder / "root")
     staged = time.perf_counter() - began
     command = [sys.executable, __file__, "--grow", str(recipe), str(folder / "root")]
-    with (folder / "told").open("w+") as told:
-        process = subprocess.Popen(command, stdout=told)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
-        told.seek(0)
-        said = told.read()
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
     seconds = json.loads(said.splitlines()[-1])

@@ -64,11 +64,11 @@ def dcr_share(made: Matrix, train: Matrix, held_out: Matrix, form: TableForm, st
 
 def copies(asked: Matrix, among: Matrix) -> Flags:
     """bool[N]: which rows equal one of `among` in every cell, the label included, missing cells equal to missing."""
-    return np.isin(row_words(asked), row_words(among))
+    return np.isin(_words(asked), _words(among))
 
 
-def row_words(matrix: Matrix) -> Words:
-    """uint64[N]: a word for each row; two rows that differ share one as good as never."""
+def _words(matrix: Matrix) -> Words:
+    """A word for each row, of 64 bits: two that differ share one as good as never."""
     words = np.full(len(matrix), _GAMMA)
     for column in matrix.T:
         bits = np.where(np.isnan(column), _NAN, (column + 0.0).view(np.uint64))
