@@ -101,7 +101,8 @@ plt.show()
 
 # MAGIC %md
 # MAGIC ## What else the generator can be asked for
-# MAGIC Conditions are met while a row is drawn, none is thrown away. A missing cell is drawn given the others of its row.
+# MAGIC Conditions are met while a row is drawn, none is thrown away. A missing cell is drawn given the others of its row,
+# MAGIC or a row is made anew around the values of some columns.
 
 # COMMAND ----------
 
@@ -118,6 +119,8 @@ whole = to_matrix(rows, sampler.form)
 holed = whole.copy()
 holed[:, 0] = np.nan
 print(f"{sampler.form.modelled[0].name}: real {whole[:, 0]}, imputed {sampler.impute(holed, rows.column('row_id'))[:, 0]}")
+made = sampler.complete(whole, np.arange(whole.shape[1]) == whole.shape[1] - 1, rows.column("row_id"))
+print(f"around the same labels: {sampler.form.modelled[0].name} {made[:, 0]}")
 print(f"log-likelihood of these rows: {sampler.log_likelihood(whole).round(1)}")
 
 # COMMAND ----------

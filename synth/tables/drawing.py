@@ -14,12 +14,18 @@ class Drawing:
     """The state of a block of N rows; columns by their drawing place."""
 
     def __init__(
-        self, held: Limits, positions: Floats, given: Tokens | None = None, known: Floats | None = None
+        self,
+        held: Limits,
+        positions: Floats,
+        given: Tokens | None = None,
+        known: Floats | None = None,
+        is_filled: bool = True,
     ) -> None:
         """Take the limits, where values lie within bins (N, C), the tokens that are given (N, C; -1 where none), and of
-        rows that are to be completed the whole matrix (N, D), NaN where a value is wanted: then none is left missing.
+        rows that are to be completed the whole matrix (N, D), NaN where a value is wanted: none is then left missing
+        where the row `is_filled`.
         """
-        self.limits, self.positions = held, positions
+        self.limits, self.positions, self.is_filled = held, positions, is_filled
         self.given = [] if given is None else np.flatnonzero((given >= 0).all(0)).tolist()
         self.known = None if known is None else known[:, list(held.tokens.places)]
         self.told = {} if known is None else _told(held, known)
@@ -45,7 +51,8 @@ class Drawing:
         found = self.limits.weights(place, self.values, self.there, self.known is not None)
         if self.known is not None:
             found = np.ones((1, self.limits.tokens.columns[place].size)) if found is None else found.copy()
-            found[:, -1] = 0.0
+            if self.is_filled:
+                found[:, -1] = 0.0
             found = found * self.told[place] if place in self.told else found
         seen = self.limits.tokens.columns[place].count > 0
         return None if found is None else limits.log_weights(found * seen)

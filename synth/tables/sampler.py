@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -112,12 +113,26 @@ class Sampler:
         where it is there itself, what it follows from is drawn among what it may follow from.
         """
         holes = np.isnan(matrix[:, list(self.tokens.places)])
-        given = np.where(holes, -1, self.tokens.encode(matrix))
+        return self._completed(matrix, np.where(holes, -1, self.tokens.encode(matrix)), ids, is_filled=True)
+
+    def complete(self, matrix: Matrix, given: npt.NDArray[np.bool_], ids: pa.Array) -> Matrix:
+        """Rows float64[N, D] of the checkpoint's form made anew around the columns `given` bool[D], which stay as they
+        are, missing cells among them. The others are drawn as in whole rows, so that some come out missing.
+
+        Draws belong to the rows' `ids` (40 hex digits each).
+        """
+        tokens = np.where(given[list(self.tokens.places)], self.tokens.encode(matrix), -1)
+        return self._completed(np.where(given, matrix, np.nan), tokens, ids, is_filled=False)
+
+    def _completed(self, known: Matrix, given: Tokens, ids: pa.Array, is_filled: bool) -> Matrix:
+        """Rows (N, D) with NaN where a value is wanted, completed beside the tokens `given` (N, C; -1 where none)."""
         drawn = [
-            self._drawn(hashing.id_words(ids.slice(at, BLOCK), _SALT), given[at : at + BLOCK], matrix[at : at + BLOCK])
-            for at in range(0, len(matrix), BLOCK)
+            self._drawn(
+                hashing.id_words(ids.slice(at, BLOCK), _SALT), given[at : at + BLOCK], known[at : at + BLOCK], is_filled
+            )
+            for at in range(0, len(known), BLOCK)
         ]
-        return np.where(np.isnan(matrix), np.concatenate(drawn), matrix) if drawn else matrix
+        return np.where(np.isnan(known), np.concatenate(drawn), known) if drawn else known
 
     def log_likelihood(self, matrix: Matrix) -> Floats:
         """float64[N]: nats of rows (N, D) whose categories are coded as `known` vocabularies have them.
@@ -156,8 +171,12 @@ class Sampler:
             raise StageError(f"no train row of the checkpoint {self.id} had the label {label!r}.")
         return int(found[0])
 
-    def _drawn(self, words: Words, given: Tokens | None, known: Matrix | None = None) -> Matrix:
-        """float64[N, D]: the rows whose draws belong to `words`; `known` holds values of what is given."""
+    def _drawn(
+        self, words: Words, given: Tokens | None, known: Matrix | None = None, is_filled: bool = True
+    ) -> Matrix:
+        """float64[N, D]: the rows whose draws belong to `words`; `known` holds values of what is given, and a row that
+        `is_filled` has none missing.
+        """
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
         places = np.array(self.tokens.places)
@@ -166,7 +185,7 @@ class Sampler:
         if self.drawer.noise_width:
             noise = torch.from_numpy(uniform(words, NOISE + np.arange(self.drawer.noise_width)))
             noise = torch.special.ndtri(noise.clamp(_UNIT, 1 - _UNIT)).float()
-        drawing = Drawing(self.limits, uniform(words, places + WITHIN), given, known)
+        drawing = Drawing(self.limits, uniform(words, places + WITHIN), given, known, is_filled)
         tokens = self.drawer.sample(
             uniforms,
             None if given is None else torch.from_numpy(given),

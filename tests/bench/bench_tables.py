@@ -195,13 +195,12 @@ def conditional(case: Case, sampler: Sampler, count: int, seed: int) -> float:
     table = test_table(case)
     form = form_from(dataclasses.asdict(sampler.form))
     matrix = to_matrix(table, form)
-    kept = np.random.default_rng(seed).permutation(matrix.shape[1])[:count]
-    holes = np.full(matrix.shape, np.nan)
-    holes[:, kept] = matrix[:, kept]
-    filled = sampler.impute(holes, hashing.numbered_ids(sampler.maker, f"given {count}", 0, len(matrix)))
-    half = len(filled) // 2  # completed rows of one half against the real rows of the other: no pair shares its values
-    made = as_judged(case, form, filled[:half])
-    return case.apart(made, case.test.take(np.arange(half, len(filled))), seed)["auc"]
+    given = np.zeros(matrix.shape[1], bool)
+    given[np.random.default_rng(seed).permutation(len(given))[:count]] = True
+    made = sampler.complete(matrix, given, hashing.numbered_ids(sampler.maker, f"given {count}", 0, len(matrix)))
+    half = len(made) // 2  # made rows of one half against the real rows of the other: no pair shares its values
+    real = case.test.take(np.arange(half, len(made)))
+    return case.apart(as_judged(case, form, made[:half]), real, seed)["auc"]
 
 
 def test_table(case: Case) -> pa.Table:

@@ -175,6 +175,21 @@ def test_holes_are_filled_with_what_goes_with_the_rest(folder: str) -> None:
     assert np.array_equal(sampler.impute(holed[:50], ids.slice(0, 50)), filled[:50], equal_nan=True)
 
 
+def test_rows_made_around_given_values_keep_them_and_may_miss_the_others(folder: str) -> None:
+    sampler = Sampler(folder)
+    rows = to_matrix(people(3000, seed=8), sampler.form)
+    names = [column.name for column in sampler.form.modelled]
+    ids = sampler.ids("", 0, 3000)
+    given = np.array([name in ("age", "begin") for name in names])
+    made = sampler.complete(rows, given, ids)
+    assert np.array_equal(made[:, given], rows[:, given], equal_nan=True)  # missing ages are missing again
+    assert (made[:, names.index("end")] >= made[:, names.index("begin")]).all()
+    assert np.array_equal(sampler.complete(rows[:50], given, ids.slice(0, 50)), made[:50], equal_nan=True)
+    around = sampler.complete(rows, np.array([name == "pays" for name in names]), ids)
+    missing = np.isnan(around).mean(0)
+    assert 0.05 < missing[names.index("age")] < 0.15 and not np.delete(missing, names.index("age")).any()
+
+
 def test_unlikely_rows_are_told_from_real_ones(folder: str) -> None:
     likelihood = likelihood_of(folder, 1)
     assert likelihood is not None
