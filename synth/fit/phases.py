@@ -157,8 +157,8 @@ class PhasesFit:
 
     def _lower(self, number: int, phase: Phase) -> None:
         """One optimiser step of one phase on the next batch."""
-        on_gpu = self.settings.device.startswith("cuda")
-        with torch.autocast("cuda", torch.bfloat16) if on_gpu else contextlib.nullcontext():
+        mixed = phase.mixed_precision and self.settings.device.startswith("cuda")
+        with torch.autocast("cuda", torch.bfloat16) if mixed else contextlib.nullcontext():
             told = self.modules[number](self._batch())
         self.optimisers[number].zero_grad(set_to_none=True)
         told["loss"].backward()

@@ -60,6 +60,7 @@ class Phase:
     decay: float = 0.0  # over this last share of the steps the learning rate falls linearly to zero
     warm_up_steps: int = 0  # over these first steps it rises linearly
     cosine: bool = False  # it falls along half a cosine over all the steps, instead of `decay`
+    mixed_precision: bool = True  # on a GPU, products of matrices are of bfloat16
 
 
 class Generator(Protocol):

@@ -156,7 +156,7 @@ class GeneratorStep(nn.Module):
             told["recognition"] = functional.cross_entropy(logits, label)
             loss = loss + self.config.recognition * told["recognition"]
         if self.config.diversity:
-            told["diversity"] = diversity_loss(fake, batch["image"], label)
+            told["diversity"] = diversity_loss(fake, batch["image"], label, logits.shape[1])
             loss = loss + self.config.diversity * told["diversity"]
         return {"loss": loss} | told
 

@@ -83,7 +83,7 @@ class ImageMixture(nn.Module):
     def _accumulate_subspace(self, rows: Tensor) -> Sums:
         seen = rows @ self.search
         return {
-            "rows": torch.tensor(float(len(rows)), dtype=torch.float64),
+            "rows": rows.new_tensor(float(len(rows))),
             "pixels": rows.sum(0),
             "products": rows.T @ seen,  # (D, search): of the uncentred second moment with the search directions
         }
@@ -126,8 +126,8 @@ def movements(image: Tensor, shift_fraction: float, turn_fraction: float) -> Ten
     padded = nn.functional.pad(image[None], (1, 1, 1, 1), mode="replicate")[0]
     down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2  # per pixel
     right = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
-    y = (torch.arange(height, dtype=image.dtype) - (height - 1) / 2)[:, None]
-    x = (torch.arange(width, dtype=image.dtype) - (width - 1) / 2)[None]
+    y = (torch.arange(height, dtype=image.dtype, device=image.device) - (height - 1) / 2)[:, None]
+    x = (torch.arange(width, dtype=image.dtype, device=image.device) - (width - 1) / 2)[None]
     shifts = torch.stack([down, right]) * shift_fraction * height
     turns = torch.stack([x * down - y * right, y * down + x * right, x * down + y * right, y * down - x * right])
     return torch.cat([shifts, turns * turn_fraction])

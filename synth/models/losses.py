@@ -39,9 +39,9 @@ def gradient_penalty(score: Scorer, real: Tensor, fake: Tensor) -> Tensor:
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def diversity_loss(fake: Tensor, real: Tensor, label: Tensor) -> Tensor:
+def diversity_loss(fake: Tensor, real: Tensor, label: Tensor, labels: int) -> Tensor:
     """Squared log ratio of the variance within a label, made to real, averaged over the labels of the batch."""
-    member = one_hot(label).to(real.dtype)
+    member = one_hot(label, labels).to(real.dtype)
     rows = member.sum(0)
     ratio = (_variance(fake, member) + MIN_SPREAD).log() - (_variance(real, member) + MIN_SPREAD).log()
     several = (rows > 1).to(real.dtype)

@@ -68,7 +68,7 @@ class TableAr(Columns):
         self.config, self.average_decay = config, config.average_decay
         looks_at = self.inner.argsort()[shape.neighbours[self.inner]].sort(1).values
         self.register_buffer("looks_at", looks_at, persistent=False)
-        self.label_tokens = len(shape.counts[-1])
+        self.label_tokens, self.label_place = len(shape.counts[-1]), self.order.index(self.columns - 1)
         self.looks_at_all = shape.neighbours.shape[1] == self.columns
         inputs, hidden = shape.neighbours.shape[1] * config.embedding, config.hidden
         self.first = nn.Parameter(_uniform(self.columns, inputs, hidden))
@@ -129,6 +129,7 @@ class TableAr(Columns):
                 weight_decay=config.weight_decay,
                 warm_up_steps=config.warm_up_steps,
                 cosine=True,
+                mixed_precision=False,
             )
         ]
 
@@ -150,11 +151,11 @@ class TableAr(Columns):
     @torch.no_grad()
     def held_out(self, batch: Batch) -> float:
         """Nats by which a row surprises: the mean over the table's own order and one drawn at random for each row."""
-        draw = torch.Generator().manual_seed(HELD_OUT_SEED)
+        draw, nowhere = torch.Generator().manual_seed(HELD_OUT_SEED), torch.tensor(False, device=self.inner.device)
         total = -float(self.log_likelihood(batch["tokens"]).double().sum())
         for part in batch["tokens"][:, self.inner].split(self.rows_at_once):
             first = torch.rand(part.shape, generator=draw) < torch.rand(len(part), 1, generator=draw)
-            total -= float(self(part, self.ranks(torch.tensor(False), first.to(part.device))).double().sum())
+            total -= float(self(part, self.ranks(nowhere, first.to(part.device))).double().sum())
         return total / (2 * len(batch["tokens"]))
 
 
@@ -176,7 +177,7 @@ class Likelihood(nn.Module):
         by_label = (kind >= config.native_share) & (kind < config.native_share + label_share)
         label = model.inner == model.columns - 1
         first = torch.where(by_label[:, None], label, first)
-        tokens = torch.where(by_label[:, None], tokens[_evenly(tokens[:, label][:, 0])], tokens)
+        tokens = torch.where(by_label[:, None], tokens[_evenly(tokens[:, model.label_place], model.label_tokens)], tokens)
         native = kind < config.native_share
         some = None
         if model.columns > WIDE:
@@ -184,12 +185,13 @@ class Likelihood(nn.Module):
         return {"loss": -model(tokens, model.ranks(native, first), some).mean()}
 
 
-def _evenly(label: Tensor) -> Tensor:
-    """Places (B,) drawn anew so that each label (B,) of a batch is as frequent as any other.
+def _evenly(label: Tensor, labels: int) -> Tensor:
+    """Places (B,) drawn anew so that each label (B,) of so many is as frequent as any other.
 
     What goes with a label is learnt the same; of rare ones more is learnt.
     """
-    return torch.multinomial(1.0 / label.bincount()[label], len(label), replacement=True)
+    rows = nn.functional.one_hot(label, labels).sum(0)
+    return torch.multinomial(1.0 / rows[label], len(label), replacement=True)
 
 
 def _uniform(columns: int, inputs: int, outputs: int) -> Tensor:

@@ -148,8 +148,23 @@ class TableGan(nn.Module):
         """Critic, then generator."""
         config, betas = self.config, (0.5, 0.9)
         return [
-            Phase("critic", CriticStep(self), config.critic_learning_rate, betas, decay=config.decay),
-            Phase("generator", GeneratorStep(self), config.learning_rate, betas, 1e-6, decay=config.decay),
+            Phase(
+                "critic",
+                CriticStep(self),
+                config.critic_learning_rate,
+                betas,
+                decay=config.decay,
+                mixed_precision=False,
+            ),
+            Phase(
+                "generator",
+                GeneratorStep(self),
+                config.learning_rate,
+                betas,
+                1e-6,
+                decay=config.decay,
+                mixed_precision=False,
+            ),
         ]
 
     def learnt(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -133,6 +133,7 @@ class TableVae(Columns):
                 weight_decay=config.weight_decay,
                 warm_up_steps=config.warm_up_steps,
                 cosine=True,
+                mixed_precision=False,
             )
         ]
 

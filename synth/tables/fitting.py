@@ -6,6 +6,7 @@ beside the held-out ones, column by column and pair by pair.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +87,8 @@ class PairsWatch:
 
     def _drawn(self, model: Any) -> np.ndarray:
         """int64[MOST_ROWS, C]: drawn rows."""
-        drawer = model.drawer([torch.from_numpy(count > 0) for count in self.counts])
+        here = copy.deepcopy(model).cpu()  # rows are drawn on the CPU alone
+        drawer = here.drawer([torch.from_numpy(count > 0) for count in self.counts])
         noise = torch.randn(MOST_ROWS, drawer.noise_width, generator=_fixed())
         parts = zip(self.uniforms.split(BLOCK), noise.split(BLOCK), strict=True)
         return torch.cat([drawer.sample(uniforms, noise=part) for uniforms, part in parts]).numpy()

@@ -187,9 +187,9 @@ def test_deviations_are_those_of_the_rows_own_kind() -> None:
 def test_the_diversity_term_falls_as_variety_nears_that_of_real_rows() -> None:
     label = torch.arange(40) % 2
     real = torch.randn(40, 1, 4, 4)
-    terms = [float(diversity_loss(scale * real, real, label)) for scale in (0.3, 0.7, 1.0, 1.6)]
+    terms = [float(diversity_loss(scale * real, real, label, LABELS)) for scale in (0.3, 0.7, 1.0, 1.6)]
     assert terms[0] > terms[1] > terms[2] and terms[3] > terms[2] == pytest.approx(0, abs=1e-9)
-    assert float(diversity_loss(real[:1], real[:1], label[:1])) == 0  # a single row says nothing of variety
+    assert float(diversity_loss(real[:1], real[:1], label[:1], LABELS)) == 0  # a single row says nothing of variety
 
 
 def test_augmentation_shifts_cuts_and_leaves_gradients() -> None:
