@@ -177,7 +177,8 @@ class Likelihood(nn.Module):
         by_label = (kind >= config.native_share) & (kind < config.native_share + label_share)
         label = model.inner == model.columns - 1
         first = torch.where(by_label[:, None], label, first)
-        tokens = torch.where(by_label[:, None], tokens[_evenly(tokens[:, model.label_place], model.label_tokens)], tokens)
+        even = _evenly(tokens[:, model.label_place], model.label_tokens)
+        tokens = torch.where(by_label[:, None], tokens[even], tokens)
         native = kind < config.native_share
         some = None
         if model.columns > WIDE:

@@ -171,9 +171,7 @@ class Sampler:
             raise StageError(f"no train row of the checkpoint {self.id} had the label {label!r}.")
         return int(found[0])
 
-    def _drawn(
-        self, words: Words, given: Tokens | None, known: Matrix | None = None, is_filled: bool = True
-    ) -> Matrix:
+    def _drawn(self, words: Words, given: Tokens | None, known: Matrix | None = None, is_filled: bool = True) -> Matrix:
         """float64[N, D]: the rows whose draws belong to `words`; `known` holds values of what is given, and a row that
         `is_filled` has none missing.
         """

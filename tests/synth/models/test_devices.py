@@ -1,5 +1,6 @@
-"""Models work where they are put: nothing inside stays on the CPU. Shown without a GPU, by tensors that have a device and
-no content, which refuse to be mixed with others.
+"""Models work where they are put: nothing inside stays on the CPU.
+
+Shown without a GPU, by tensors that have a device and no content, which refuse to be mixed with others.
 """
 
 from __future__ import annotations
