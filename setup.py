@@ -27,6 +27,13 @@ ROWS = [
     "scikit-learn==1.9.1",
     "scipy==1.17.1",
 ]
+TEXTS = [
+    "ftfy==6.3.1",
+    "lemminflect==0.2.3",
+    "py3langid==0.4.0",
+    "snowballstemmer==3.1.1",
+    "textblob==0.20.1",
+]
 COMMAND = [
     "Jinja2==3.1.6",
     "MarkupSafe==3.0.4",
@@ -56,7 +63,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["conf", "conf.*", "udfs", "udfs.*", "synth", "synth.*", "jobs", "jobs.*"]),
     package_data={"conf": ["recipes/*.yaml", "runtime/*.yaml"], "jobs": ["templates/*"], "udfs": ["lexicons/*"]},
-    install_requires=ENGINES + ROWS + COMMAND,
+    install_requires=ENGINES + ROWS + TEXTS + COMMAND,
     extras_require={"dev": DEVELOP},
     entry_points={"console_scripts": ["seedbed = jobs.cli:main"]},
     classifiers=["Programming Language :: Python :: 3.11", "Programming Language :: Python :: 3.12"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import Recipe
+from conf.schema.texts import TEXT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,22 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     special = {
         "recipe": whole,
         "has_label": recipe.label is not None,
-        "cells": {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None,
+        "cells": _cells(recipe),
         "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
         "generator": _trained(made),
         "relations": [each for each in whole["clean"]["rules"] if each["name"].rpartition(".")[2] == "relation"],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
     }
-    return {part: special[part] if part in special else whole[part] for part in each.parts}
+    found = {part: special[part] if part in special else whole[part] for part in each.parts}
+    return found | ({"text": whole["text"]} if recipe.modality == "text" and "image" in each.parts else {})
+
+
+def _cells(recipe: Recipe) -> dict[str, Any] | None:
+    """The columns that are read of a source, where records have several."""
+    if recipe.modality == "text":
+        return {"columns": list(TEXT_COLUMNS), "label": "label"}
+    return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 
 def _trained(generator: dict[str, Any]) -> dict[str, Any]:

@@ -200,6 +200,10 @@ def _augmented(config: Config, found: Explained) -> None:
         from jobs.tabular.again import child_batch
 
         batch = child_batch(config.recipe, row, parents)
+    elif config.recipe.modality == "text":
+        from jobs.texts.again import child_batch as text_batch
+
+        batch = text_batch(row, parents)
     else:
         batch = _child_batch(row, parents, bool(compiled.needs_partners))
     for told in compiled.explain(batch, seed)[0]["steps"]:

@@ -56,7 +56,8 @@ def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Cou
     chosen = pc.field("row_split").isin(splits) if splits else None
     written: Counter[str] = Counter()
     with progress("export", there.count_rows(filter=chosen), "rows") as bar:
-        wanted = (*COLUMNS, "mask") if config.recipe.modality == "image" else (*LINEAGE_SHOWN, *config.recipe.columns)
+        of_cells = (*LINEAGE_SHOWN, *cell_columns(config), "soft_label")
+        wanted = (*COLUMNS, "mask") if config.recipe.modality == "image" else of_cells
         columns = [name for name in wanted if name in there.schema.names]
         batches = there.to_batches(columns=columns, filter=chosen, batch_size=BATCH_ROWS)
         for batch in kinds[kind](config, to, (batch for batch in batches if batch.num_rows)):
@@ -104,7 +105,7 @@ def _csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterato
 
 def _table_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """`<split>.csv`: the recipe's columns under the names that the sources gave them, then lineage."""
-    names = [*config.recipe.columns, *LINEAGE_SHOWN]
+    names = [*cell_columns(config), *LINEAGE_SHOWN]
     with ExitStack() as stack:
         lines: dict[str, Any] = {}
         for batch in batches:
@@ -116,6 +117,11 @@ def _table_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> I
                     lines[split].writerow([safe_cell(given_name(config, name)) for name in names])
                 lines[split].writerow([plain_cell(row[name]) for name in names])
             yield batch
+
+
+def cell_columns(config: Config) -> list[str]:
+    """The columns of a row that holds cells: the recipe's, or label and text."""
+    return list(config.recipe.columns) or ["label", "text"]
 
 
 def given_name(config: Config, column: str) -> str:

@@ -22,12 +22,13 @@ from udfs.rng import RowRandom
 from udfs.steps import Compiled
 from udfs.table.compiled import CompiledTable
 from udfs.table.space import borderline
+from udfs.text.compiled import CompiledText
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Places = NDArray[np.int64]
-AnyCompiled = Compiled | CompiledTable
+AnyCompiled = Compiled | CompiledTable | CompiledText
 NEIGHBOURS = 5
 CELL_ROWS = 20_000  # of one class that are compared with each other: keeps `nearest` linear beyond
 BLOCK_ROWS = 1024  # of distances at a time

@@ -137,7 +137,8 @@ def to_pool(table: pa.Table, config: Config, parents: Mapping[str, int]) -> Pool
     if not table.num_rows:
         return replace(empty_pool(config), total=len(good), unreadable=bad)
     real = np.array(table.column("row_origin").to_pylist()) == "real"
-    rows = Rows(np.asarray(images), to_codes(table, labels), _soft(table, labels), groups_of(table, parents), real)
+    soft, groups = soft_labels(table, labels), groups_of(table, parents)
+    rows = Rows(np.asarray(images), to_codes(table, labels), soft, groups, real)
     return Pool(table.column("row_id").to_pylist(), rows, len(good), bad)
 
 
@@ -157,7 +158,7 @@ def merged(pools: Sequence[Pool], config: Config) -> Pool:
     return replace(Pool(ids, rows, 0).take(order), total=sum(pool.total for pool in pools))
 
 
-def _soft(table: pa.Table, labels: Sequence[str]) -> NDArray[np.float64] | None:
+def soft_labels(table: pa.Table, labels: Sequence[str]) -> NDArray[np.float64] | None:
     """float64[N, labels]: soft labels, one-hot where a row has none; None where no row has any."""
     column = table.column("soft_label")
     if column.null_count == len(column):

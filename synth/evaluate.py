@@ -25,6 +25,7 @@ from synth.likeness import closeness, likeness, reconstruction
 from synth.sampler import maker_of
 from synth.spread import shared, spread
 from synth.tables import evaluate as tables
+from synth.texts import evaluate as texts
 from synth.trials import Task, answers_of, arm_places, arms_of, compared, duties, rows_in
 from udfs.records import MAKER_HEX
 
@@ -34,7 +35,7 @@ Said = NDArray[np.float32]  # (test rows, labels)
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Measure what the grown dataset is worth."""
     place = runs.locate(config, "evaluate")
-    measured = tables.measured if config.recipe.modality == "table" else _measured
+    measured: Any = {"image": _measured, "table": tables.measured, "text": texts.measured}[config.recipe.modality]
     told, pools, judges = measured(config, place)
     runs.write_json(place.folder, "evaluate.json", told)
     rows = {name: pool.total for name, pool in pools.items()}

@@ -27,6 +27,7 @@ from synth.judges import CnnJudge
 from synth.judges.folds import folds
 from synth.spread import gathered, shared, spread
 from synth.tables import score as tables
+from synth.texts import score as texts
 from synth.usefulness import AUGMENT, STEPS_SHARE, TRAIN, Ask, usefulness
 from synth.verdicts import Bench, bench, judge_all
 from udfs import records
@@ -38,7 +39,7 @@ FLAGS = ("is_copy", "is_far", "is_unreadable")
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Judge all staged rows, one by one and as a whole."""
     place = runs.locate(config, "score")
-    judged = tables.judged if config.recipe.modality == "table" else _judged
+    judged: Any = {"image": _judged, "table": tables.judged, "text": texts.judged}[config.recipe.modality]
     with progress("score", None, "judges") as bar:
         counts, found = judged(config, place, bar)
     runs.write_json(place.folder, "usefulness.json", found)

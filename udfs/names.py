@@ -20,7 +20,7 @@ from udfs.options import Names, Span, Within
 
 Kind = Literal["random", "plain", "mixing", "reject", "transform"]
 
-MODULES = {"image": "udfs.image", "table": "udfs.table"}
+MODULES = {"image": "udfs.image", "table": "udfs.table", "text": "udfs.text"}
 
 
 class StepError(ValueError):

@@ -76,10 +76,18 @@ def table_schema(payload: pa.Schema) -> pa.Schema:
     return pa.schema([*LINEAGE, *payload])
 
 
+def text_schema() -> pa.Schema:
+    """Columns of a text's row: lineage, label, soft label, the text last."""
+    soft = pa.field("soft_label", pa.map_(pa.string(), pa.float64()))
+    return pa.schema([*LINEAGE, pa.field("label", pa.string()), soft, pa.field("text", pa.string())])
+
+
 def row_schema(recipe: Any) -> pa.Schema:
     """The columns of a recipe's rows, whatever their modality."""
     if recipe.modality == "table":
         return table_schema(TableForm.of(recipe).schema())
+    if recipe.modality == "text":
+        return text_schema()
     return image_schema(recipe.image.masks, recipe.image.boxes)
 
 

@@ -81,6 +81,18 @@ class RowRandom:
         unit = (self.bits(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return low + unit * (high - low)
 
+    def ragged(self, counts: Sequence[int]) -> list[Floats]:
+        """One draw: of row i float64[counts[i]] in [0, 1), the first of those that `uniform` would give it."""
+        self._draws += 1
+        numbers = np.asarray(counts, np.int64)
+        ends = np.cumsum(numbers)
+        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - numbers, numbers)
+        with np.errstate(over="ignore"):
+            base = mix(self._rows + np.uint64(self._draws) * GAMMA)
+            words = mix(np.repeat(base, numbers) + (within + 1).astype(np.uint64) * GAMMA)
+        unit = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return np.split(unit, ends[:-1]) if len(ends) else []
+
     def normal(self, mean: float = 0.0, std: float = 1.0, size: tuple[int, ...] = ()) -> Floats:
         """float64[N, *size], normal (Box and Muller 1958, one of the pair)."""
         radius = np.sqrt(-2.0 * np.log1p(-self.uniform(size=size)))

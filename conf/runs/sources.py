@@ -14,7 +14,8 @@ from conf.runs.files import filesystem
 from conf.runs.patterns import base_of, files_of
 from conf.schema import Source
 
-UNLISTED = ("sklearn_digits", "sklearn_table", "jdbc")  # readers of what has no files; a database is not looked into
+# readers of what has no files; a database is not looked into
+UNLISTED = ("sklearn_digits", "sklearn_table", "bundled_text", "jdbc")
 
 
 def locations(config: Config, source: Source) -> dict[str, str]:

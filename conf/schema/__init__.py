@@ -17,7 +17,8 @@ from conf.schema.parts import MAX_NAME, Count, Name, Part, Positive, Share, Step
 from conf.schema.runtime import JudgeRuntime, RayRuntime, Runtime, SampleRuntime, SparkRuntime, TrainRuntime
 from conf.schema.sources import Source
 from conf.schema.tables import Column, ColumnName, Fill, Task
-from conf.schema.together import check_tables, check_words, for_tables
+from conf.schema.texts import TextForm
+from conf.schema.together import check_tables, check_texts, check_words, laid_out
 
 
 def _labels(value: list[str]) -> list[str]:
@@ -32,11 +33,12 @@ class Recipe(Part):
 
     name: Name
     about: str = ""
-    modality: Literal["image", "table"]
+    modality: Literal["image", "table", "text"]
     if TYPE_CHECKING:  # there where the modality has images, which `_fits_its_modality` checks
         image: ImageForm
     else:
         image: ImageForm | None = None
+    text: TextForm | None = None
     labels: Annotated[list[str], Field(max_length=10_000), AfterValidator(_labels)] = []
     columns: dict[ColumnName, Column] = {}
     missing: list[str] = [""]
@@ -63,8 +65,8 @@ class Recipe(Part):
     @model_validator(mode="before")
     @classmethod
     def _of_its_modality(cls, value: Any) -> Any:
-        """A table's labels are its task's classes; its equal rows are kept unless the recipe says otherwise."""
-        return for_tables(value) if isinstance(value, dict) and value.get("modality") == "table" else value
+        """What follows from a recipe's modality where it says nothing else."""
+        return laid_out(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _fits_its_modality(self) -> Recipe:
@@ -75,6 +77,8 @@ class Recipe(Part):
             said = [name for name in ("columns", "task") if getattr(self, name)]
             if said:
                 raise ValueError(f"{said[0]} goes with tables, and the modality is image")
+        elif self.modality == "text":
+            check_texts(self)
         else:
             check_tables(self)
         check_words(self)
@@ -116,5 +120,5 @@ __all__ = [
     "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
     "Runtime", "SampleRuntime", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
-    "Train", "TrainRuntime",
+    "TextForm", "Train", "TrainRuntime",
 ]  # fmt: skip

@@ -25,7 +25,14 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "judge": ("boosting", "logistic", "mlp"),
         "outliers": ("robust_z", "z_score", "iqr", "isolation_forest"),
     },
+    "text": {
+        "reader": ("csv", "json_lines", "parquet", "orc", "delta", "jdbc", "text_folder", "bundled_text"),
+        "model": (),
+        "judge": ("words", "characters", "bag"),
+        "outliers": (),
+    },
 }
+LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
 _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regression": ("integer", "number")}
 
 
@@ -46,10 +53,44 @@ def for_tables(value: dict[str, Any]) -> dict[str, Any]:
     return laid
 
 
+def for_texts(value: dict[str, Any]) -> dict[str, Any]:
+    """A text's recipe with what follows from its being one."""
+    clean, evaluate = value.get("clean") or {}, value.get("evaluate")
+    laid = {**value, "text": value.get("text") or {}}
+    if isinstance(clean, dict):
+        near = {"min_similarity": LEAST_SIMILARITY, **(clean.get("duplicates") or {})}
+        laid["clean"] = {**clean, "duplicates": near}
+    if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
+        laid["evaluate"] = {**(evaluate or {}), "judges": ["words", "characters"]}
+    return laid
+
+
+def laid_out(value: dict[str, Any]) -> dict[str, Any]:
+    """A recipe with what follows from its modality."""
+    lay_out = {"table": for_tables, "text": for_texts}.get(str(value.get("modality")))
+    return lay_out(value) if lay_out else value
+
+
+def check_texts(recipe: Recipe) -> None:
+    """Raise ValueError where a text's recipe does not hold together."""
+    said = [name for name in ("image", "columns", "task") if getattr(recipe, name)]
+    if said:
+        raise ValueError(f"{said[0]} does not go with texts, which have text: and labels:")
+    if len(recipe.labels) < 2:
+        raise ValueError("a recipe of texts needs labels: of two")
+    if recipe.label is not None:
+        raise ValueError("label: is for images; a text without a label is refused")
+    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - {"text", "label"})
+    if strange:
+        raise ValueError(f"a source maps to the column {strange[0]!r}; texts have the columns text and label")
+    if any(source.split == "unlabelled" for source in recipe.sources):
+        raise ValueError("a source of texts has the split unlabelled, and texts need their label")
+
+
 def check_tables(recipe: Recipe) -> None:
     """Raise ValueError where a table's recipe does not hold together."""
-    if recipe.image is not None:
-        raise ValueError("image goes with images, and the modality is table")
+    if recipe.image is not None or recipe.text is not None:
+        raise ValueError("image and text go with other modalities, and this one is table")
     if not recipe.columns or recipe.task is None:
         raise ValueError("a recipe of tables needs columns: with a type for each, and task: with kind and label")
     mine = [name for name in recipe.columns if name.startswith("row_")]
@@ -128,4 +169,5 @@ def check_words(recipe: Recipe) -> None:
     said += [("outliers", "clean.outliers", recipe.clean.outliers.method)] if recipe.clean.outliers else []
     for kind, where, word in said:
         if word not in known[kind]:
-            raise ValueError(f"{where}: {word} is not for {recipe.modality}s, which have {', '.join(known[kind])}")
+            there = ", ".join(known[kind]) or "none"
+            raise ValueError(f"{where}: {word} is not for {recipe.modality}s, which have {there}")

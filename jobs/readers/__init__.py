@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from conf import Config, runs
-from conf.schema import Source
+from conf.schema import Recipe, Source
+from conf.schema.texts import TEXT_COLUMNS
 from jobs.readers.record import Piece, Reading, Record
 
 __all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
@@ -30,9 +31,16 @@ def reading(config: Config, source: Source) -> Reading:
         labels=tuple(recipe.labels),
         masks=form is not None and form.masks,
         boxes=form is not None and form.boxes,
-        columns=tuple((name, column.type) for name, column in recipe.columns.items()),
-        label=task.label if task else None,
+        columns=_columns(recipe),
+        label=recipe.label_column if task or recipe.modality == "text" else None,
     )
+
+
+def _columns(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    """Names and types of what is read of a record, where it has several columns."""
+    if recipe.modality == "text":
+        return tuple((name, "category") for name in TEXT_COLUMNS)
+    return tuple((name, column.type) for name, column in recipe.columns.items())
 
 
 def pieces(task: Reading) -> list[Piece]:

@@ -52,16 +52,16 @@ def detect(task: Reading, head: bytes, where: str) -> Dialect:
     carriage_returns = "\n" not in text and "\r" in text
     lines = _whole_lines(text.replace("\r", "\n") if carriage_returns else text)
     if not lines:
-        raise task.error(f"{where} has no line. It needs lines of cells{' below a header' * source.header}.")
+        raise task.error(f"{where} has no line. It needs lines of cells{' below a header' * (source.header is True)}.")
     tried = [source.delimiter] if source.delimiter else list(DELIMITERS)
     declared = {name for name, _ in task.columns} | set(source.columns)
-    best = max(tried, key=lambda each: _fitness(lines, each, source.quote, declared, source.header))
+    best = max(tried, key=lambda each: _fitness(lines, each, source.quote, declared, source.header is True))
     skip_blanks = bool(source.quote) and bool(
         re.search(f"{re.escape(best)} +{re.escape(source.quote or '')}", "\n".join(lines))
     )
     names = _names(task, lines, best, skip_blanks, where)
     return Dialect(
-        best, source.quote, _plain(source.encoding), skip_blanks, carriage_returns, tuple(names), source.header
+        best, source.quote, _plain(source.encoding), skip_blanks, carriage_returns, tuple(names), source.header is True
     )
 
 
@@ -130,15 +130,16 @@ def _names(task: Reading, lines: Sequence[str], delimiter: str, skip_blanks: boo
         first = cut(lines[0], delimiter, task.source.quote, skip_blanks)
     except csv.Error as error:
         raise task.error(f"{where}: its first line cannot be cut into cells: {error}.") from error
-    if task.source.header:
+    if task.source.header is True:
         return _distinct(task, [name.strip() for name in first], where)
-    declared = [name for name, _ in task.columns]
+    declared = task.source.header or [name for name, _ in task.columns]
     if len(first) != len(declared):
+        who = "header: names" if task.source.header else "the recipe declares"
         raise task.error(
-            f"{where} has {len(first)} cells in its first line, and the recipe declares {len(declared)} columns."
-            " Without a header, columns: names every cell of a line, in order."
+            f"{where} has {len(first)} cells in its first line, and {who} {len(declared)} columns."
+            " Without a header line, header: may name every cell of a line, in order."
         )
-    return declared
+    return list(declared)
 
 
 def _distinct(task: Reading, names: list[str], where: str) -> list[str]:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from synth.arms import Pool
 from synth.duty import Duty
+from synth.priors import shares, shifted
 from synth.tables import judges
 from synth.tables.rows import Judge, Numbers, Rows, joined
 from udfs.table.form import Matrix
-
-LEAST_SHARE = 1e-6
 
 
 def rows_of(duty: Duty, pools: Mapping[str, Pool[Rows]]) -> Rows:
@@ -36,24 +35,11 @@ def asked(duty: Duty, cells: Matrix, names: tuple[str, ...], *pools: Pool[Rows])
 
 
 def asked_evenly(duty: Duty, cells: Matrix, names: tuple[str, ...], *pools: Pool[Rows]) -> NDArray[np.float32]:
-    """The same, its probabilities brought to the label's shares among the collected rows (Saerens et al. 2002).
-
-    So a plan that balances labels is not said to do harm for shifting them, which anybody can undo.
-    """
+    """The same, its probabilities brought to the label's shares among the collected rows."""
     rows = rows_of(duty, dict(zip(names, pools, strict=True)))
     said = judges.fit(duty.kind, rows, duty.effort, duty.seed).predict(cells)
     if not rows.question.classes or not rows.real_mask().any():
         return said.astype(np.float32)
-    return _shifted(said, _shares(rows), _shares(rows.take(rows.real_mask()))).astype(np.float32)
-
-
-def _shares(rows: Rows) -> Numbers:
-    """float64[classes]."""
-    return np.bincount(rows.labels, minlength=rows.question.width) / len(rows)
-
-
-def _shifted(said: Numbers, learned: Numbers, wanted: Numbers) -> Numbers:
-    """Probabilities as if the label's shares had been those wanted."""
-    weighed = said * (wanted / np.maximum(learned, LEAST_SHARE))
-    total = weighed.sum(1, keepdims=True)
-    return np.where(total > 0, weighed / np.maximum(total, LEAST_SHARE**2), said)
+    real = rows.take(rows.real_mask())
+    width = rows.question.width
+    return shifted(said, shares(rows.labels, width), shares(real.labels, width)).astype(np.float32)

@@ -7,10 +7,8 @@ rows. Two-sample tests look at MOST_TOLD rows a side at most, of the lowest hash
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from conf import Config, runs
 from conf.progress import progress
@@ -23,12 +21,13 @@ from synth.spread import shared, spread
 from synth.tables import looks
 from synth.tables.duty import asked
 from synth.tables.likeness import made_by, privacy_of, quality_of
-from synth.tables.metrics import by_seed, error_name, focus_of, lopsided, measures, row_errors
+from synth.tables.metrics import focus_of, lopsided
 from synth.tables.pools import form_of, read_pool, real_pool, row_bound, statistics_of
 from synth.tables.remedies import LOPSIDED, Trial, compare_remedies
 from synth.tables.rows import Rows
+from synth.tables.told import answers_told
 from synth.tables.two_sample import KINDS, two_sample
-from synth.trials import Task, answers_of, arms_of, compared, duties, rows_in
+from synth.trials import Task, arms_of, duties
 from udfs.table.form import TableForm
 from udfs.table.statistics import Statistics
 
@@ -58,7 +57,7 @@ def measured(config: Config, place: Place) -> tuple[dict[str, Any], Pools, int]:
     arms = arms_of(pools)
     wanted = duties(config, pools, arms, row_bound(config, form))
     said, found = _all_answers(config, place, form, pools, wanted)
-    told = _told(config, pools, arms, said) | found
+    told = answers_told(config, pools, arms, said) | found
     return told | _seen(form, pools, _generators(config, place, pools)), pools, len(wanted)
 
 
@@ -168,31 +167,6 @@ def remedied(
     """A worker's `compare_remedies`."""
     trial = Trial(train.rows, made.rows if len(made) else None, rare, form, effort)
     return compare_remedies(trial, val.rows, test.rows, seed)
-
-
-def _told(config: Config, pools: Pools, arms: Sequence[str], said: Mapping[Task, Any]) -> dict[str, Any]:
-    """Judges, gains, curves and headline, and what their error is."""
-    rows, test = pools["given"].rows, pools["test"].rows
-    question, task = rows.question, config.recipe.task
-    positive = task.positive if task is not None else None
-    focus, rare = focus_of(question.classes, positive, rows.labels) if question.classes else (0, 0)
-    told: dict[str, Any] = {"judges": {}, "gain": {}, "curve": {}, "headlines": {}, "error": error_name(question)}
-    if question.classes:
-        told |= {"focus": question.classes[focus], "rare": question.classes[rare]}
-    for kind in config.recipe.evaluate.judges if len(test) else []:
-        answers = answers_of(config, pools, arms, kind, said)
-        errors = {arm: np.stack([row_errors(each, test.targets, question) for each in answers[arm]]) for arm in answers}
-        scored = {arm: [measures(each, test.targets, question, focus, rare) for each in answers[arm]] for arm in arms}
-        told["judges"][kind] = {
-            arm: {"rows": rows_in(pools, arm), "error": errors[arm].mean(1).tolist(), **by_seed(scored[arm])}
-            for arm in arms
-        }
-        found = compared(config, pools, arms, kind, errors)
-        told["gain"][kind], told["curve"][kind] = found["gain"], found["curve"]
-        if "headline" in found:
-            told["headlines"][kind] = found["headline"]
-    told["headline"] = next(iter(told["headlines"].values()), None)
-    return told
 
 
 def _seen(form: TableForm, pools: Pools, generators: Mapping[str, Pool[Rows]]) -> dict[str, Any]:

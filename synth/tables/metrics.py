@@ -8,15 +8,24 @@ al. 1988), so that one bootstrap over rows serves all measures; R2 by squared er
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.tables.rows import Codes, Numbers, Question
+from synth.tables.rows import Codes, Numbers
 
 LEAST_PROBABILITY = 1e-7
 OF_CLASSES = ("auc", "pr_auc", "f1", "minority_f1", "accuracy", "log_loss")
 OF_NUMBERS = ("r2", "rmse", "mae")
+
+
+class Question(Protocol):
+    """What judges are asked: which of the classes, or a number where there are none."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Words."""
 
 
 def error_name(question: Question) -> str:

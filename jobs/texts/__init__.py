@@ -1,0 +1,1 @@
+"""Texts: what the shared stages do of their own for them."""

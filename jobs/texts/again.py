@@ -1,0 +1,26 @@
+"""A child of texts as augment hands it to the steps, for `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from udfs import records
+
+
+def child_batch(row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
+    """The row's primary id, its first parent's payload, its partner beside it."""
+    first, *others = row["row_parents"]
+    parent, schema = parents[first], records.text_schema()
+    primary = records.child_id(row["row_id"][: records.MAKER_HEX], [first])
+    cells = {name: parent.get(name) for name in schema.names} | {"row_id": primary, "row_parents": [first]}
+    columns = {field.name: pa.array([cells[field.name]], field.type) for field in schema}
+    partner = parents[others[0]] if others else None
+    told = {
+        "partner_text": partner and partner["text"],
+        "partner_label": partner and partner["label"],
+        "partner_id": others[0] if others else None,
+    }
+    return pa.RecordBatch.from_pydict(columns | {name: pa.array([value], pa.string()) for name, value in told.items()})

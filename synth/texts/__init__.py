@@ -1,0 +1,1 @@
+"""Texts: what their judges work with."""
