@@ -28,6 +28,7 @@ ROWS = [
     "scipy==1.17.1",
 ]
 TEXTS = [
+    "defusedxml==0.7.1",
     "ftfy==6.3.1",
     "lemminflect==0.2.3",
     "py3langid==0.4.0",

@@ -1,6 +1,6 @@
 """Why the gate refuses a staged row: what verdicts of each modality are asked, in order, and how they are put in words.
 
-Images and texts: `image_unreadable` or `text_empty`, `label_disagrees` (of texts among synthetic rows only: steps keep
+Images and texts: `image_unreadable` or `empty`, `label_disagrees` (of texts among synthetic rows only: steps keep
 the label, and judges of few texts know less than it), `copy_of_train`, `too_far`. Tables: `breaks_constraint`,
 `copy_of_train`, `unlikely` (less than nearly all train rows, by the row's own generator), `too_far`. Copies are refused
 among synthetic rows only: a child lies near its parent by construction.
@@ -32,7 +32,7 @@ def reasons(modality: str, gate: Gate) -> list[tuple[str, Column]]:
     unlike = ("label_disagrees", F.col("agreement") < gate.min_label_agreement)
     if modality == "text":
         unlike = (unlike[0], (F.col("row_origin") == "synthetic") & unlike[1])
-        return [("text_empty", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]
+        return [("empty", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]
     return [("image_unreadable", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]
 
 
@@ -46,4 +46,4 @@ def detail(modality: str, reason: Column) -> Column:
         told = F.when(F.col("log_likelihood").isNull(), near).otherwise(likely)
         return F.when(reason == "breaks_constraint", F.col("broken")).otherwise(told)
     told = F.format_string(_OF_IMAGES, "agreement", "predicted", "nearest_id", "distance_ratio")
-    return F.when(reason.isin("image_unreadable", "text_empty"), None).otherwise(told)
+    return F.when(reason.isin("image_unreadable", "empty"), None).otherwise(told)

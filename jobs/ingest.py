@@ -77,7 +77,11 @@ def _typed(rows: DataFrame, schema: pa.Schema) -> DataFrame:
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    return rows.select(*[F.col(field.name).cast(field.dataType) for field in from_arrow_schema(schema)])
+    typed = []
+    for field in from_arrow_schema(schema):
+        cell = F.col(field.name) if field.name in rows.columns else F.lit(None)  # what later stages add
+        typed.append(cell.cast(field.dataType).alias(field.name))
+    return rows.select(*typed)
 
 
 def row_schema(config: Config) -> pa.Schema:

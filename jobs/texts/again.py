@@ -15,7 +15,9 @@ def child_batch(row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]
     first, *others = row["row_parents"]
     parent, schema = parents[first], records.text_schema()
     primary = records.child_id(row["row_id"][: records.MAKER_HEX], [first])
-    cells = {name: parent.get(name) for name in schema.names} | {"row_id": primary, "row_parents": [first]}
+    lineage = {name: row.get(name) for name in records.LINEAGE.names}
+    payload = {name: parent.get(name) for name in schema.names if name not in records.LINEAGE.names}
+    cells = {**lineage, **payload, "row_id": primary, "row_parents": [first]}
     columns = {field.name: pa.array([cells[field.name]], field.type) for field in schema}
     partner = parents[others[0]] if others else None
     told = {

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from udfs.text.near import normal_form
 
 from conf import Config
 from conf.progress import Bar
@@ -18,6 +17,7 @@ from jobs.staging import lay_down
 from jobs.texts.near import near_pairs
 from udfs import hashing, records
 from udfs.text.compiled import TextRules, compile_text_rules
+from udfs.text.near import normal_form
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -102,9 +102,9 @@ class Cleaning:
         if label is not None and label not in self.labels:
             return "label_unknown"
         if came is not None and len(came) > self.form.max_characters:
-            return "text_too_long"
+            return "too_long"
         if text is None or not text.strip():
-            return reason or "text_empty"
+            return reason or "empty"
         return reason
 
     def _detail(self, reason: str | None, came: str | None, label: str | None) -> str | None:
@@ -112,7 +112,7 @@ class Cleaning:
             return None
         if reason == "label_unknown":
             return f"{str(label)[:_SHOWN]!r} is not among the recipe's labels; the source's `labels` may map it"
-        if reason == "text_too_long":
+        if reason == "too_long":
             return f"{len(came or ''):,} characters; text: max_characters is {self.form.max_characters:,}"
         return (came or "")[:_SHOWN]
 

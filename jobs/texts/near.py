@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from udfs.text.near import band_keys, bands_for, signatures, likenesses
 
 from jobs.duplicates import PAIRS, blocks_of
 from jobs.staging import lay_down
+from udfs.text.near import NO_SHINGLE, band_keys, bands_for, likenesses, signatures
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -62,8 +62,10 @@ class Banding:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.Table:
         """(node, band) rows."""
-        keys = band_keys(signatures(batch.column("text").to_pylist(), permutations=PERMUTATIONS), self.bands, self.rows)
-        nodes = batch.column("node").take(pa.array(np.repeat(np.arange(batch.num_rows), keys.shape[1])))
+        signed = signatures(batch.column("text").to_pylist(), permutations=PERMUTATIONS)
+        some = np.flatnonzero((signed != NO_SHINGLE).any(1))  # texts without a word would all be candidates
+        keys = band_keys(signed[some], self.bands, self.rows)
+        nodes = batch.column("node").take(pa.array(np.repeat(some, keys.shape[1])))
         return pa.table([nodes, pa.array(keys.reshape(-1).view(np.int64))], schema=_BANDED)
 
 

@@ -15,7 +15,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
-from udfs.text.near import normal_form
 
 from conf import Config
 from conf.schema import Gate
@@ -24,6 +23,7 @@ from synth.texts.judges.tfidf import CHARACTERS
 from synth.texts.rows import Codes, Judge, Numbers, Rows, Texts
 from synth.verdicts import SCHEMA
 from udfs import records
+from udfs.text.near import normal_form
 
 FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
 MOST_FEATURES = 100_000

@@ -46,7 +46,7 @@ def jitter(random: Random, x: Window, _: Window) -> Window:
     return x + 0.05 * x.std(0) * random.standard_normal(x.shape)
 
 
-def scaling(random: Random, x: Window, _: Window) -> Window:
+def channel_scaling(random: Random, x: Window, _: Window) -> Window:
     return x * np.exp(0.1 * random.standard_normal((1, x.shape[1])))
 
 
@@ -291,8 +291,8 @@ def main() -> None:
         ours, keyed, shared = (found[f"{side}_windows_per_s"] for side in ("seedbed", "keyed", "shared"))
         verdict = "met" if found["reached"] else "MISSED"
         print(
-            f"{name:<20} {ours:>10,.0f} windows/s; keyed {keyed:>9,.0f}: {found['ratio']:>6.1f} x (bar {BAR:g}, {verdict}); "
-            f"shared {shared:>9,.0f}: {found['shared_ratio']:>6.1f} x",
+            f"{name:<20} {ours:>10,.0f} windows/s; keyed {keyed:>9,.0f}: {found['ratio']:>6.1f} x "
+            f"(bar {BAR:g}, {verdict}); shared {shared:>9,.0f}: {found['shared_ratio']:>6.1f} x",
             flush=True,
         )
     if out is not None:

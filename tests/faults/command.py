@@ -40,6 +40,14 @@ SMALL_TABLE = (
     "evaluate.judges=[boosting]",
     "evaluate.curve_points=2",
 )
+SMALL_TEXT = (
+    'clean.rules.0={"text.reject_length": {"min_words": 4}}',  # which some texts do not have
+    "augment.copies=2",
+    "gate.usefulness=report",
+    "evaluate.seeds=1",
+    "evaluate.judges=[words]",
+    "evaluate.curve_points=2",
+)
 
 # What a person may have in the environment or in the runtime file, and what must not be found anywhere afterwards.
 SECRETS = {"RAY_AUTH_TOKEN": "0d" * 32, "AWS_SECRET_ACCESS_KEY": "hunter2-of-the-environment"}

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, SMALL_TABLE, Whole, finish, kill_group, whole
+from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, SMALL_TABLE, SMALL_TEXT, Whole, finish, kill_group, whole
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,15 @@ def unkilled_table(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return whole(root, "breast-cancer", SMALL_TABLE)
 
 
-@pytest.fixture(params=["unkilled", "unkilled_table"])
+@pytest.fixture(scope="session")
+def unkilled_text(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run of texts that nobody disturbed."""
+    root = tmp_path_factory.mktemp("unkilled-text") / "root"
+    finish(root, *SMALL_TEXT, recipe="word-senses")
+    return whole(root, "word-senses", SMALL_TEXT)
+
+
+@pytest.fixture(params=["unkilled", "unkilled_table", "unkilled_text"])
 def each_unkilled(request: pytest.FixtureRequest) -> Whole:
     """A run of each modality that nobody disturbed."""
     found: Whole = request.getfixturevalue(request.param)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from udfs.series.channels import channel_flip, channel_permutation, sensor_rotation
 from udfs.series.dtw import dtw_mix
 from udfs.series.mixing import cut_mix, interpolate
-from udfs.series.noise import drift, dropout, jitter, magnitude_warp, scaling
+from udfs.series.noise import channel_scaling, drift, dropout, jitter, magnitude_warp
 from udfs.series.rejects import reject_constant, reject_gaps, reject_not_finite, reject_spikes, reject_too_short
 from udfs.series.seasons import residual_bootstrap, season_scaling, trend_scaling
 from udfs.series.spectrum import frequency_masking, phase_noise
@@ -25,6 +25,7 @@ GIVES = ("Series",)  # what a step that does not mix gives
 __all__ = [
     "channel_flip",
     "channel_permutation",
+    "channel_scaling",
     "cut_mix",
     "drift",
     "dropout",
@@ -40,7 +41,6 @@ __all__ = [
     "reject_spikes",
     "reject_too_short",
     "residual_bootstrap",
-    "scaling",
     "season_scaling",
     "segment_permutation",
     "sensor_rotation",

@@ -50,6 +50,8 @@ def rolling_median(channel: Floats, window_steps: int) -> Floats:
 def _neighbourhoods(channel: Floats, window_steps: int) -> list[tuple[int, Floats]]:
     """(first step, (M, W) windows about M steps), with NaN beyond the ends; an even W is one longer."""
     half = window_steps // 2
+    if not len(channel):
+        return []
     padded = np.concatenate([np.full(half, np.nan), channel, np.full(half, np.nan)])
     views = sliding_window_view(padded, 2 * half + 1)[: len(channel)]
     step = max(1, _CHUNK // (2 * half + 1))

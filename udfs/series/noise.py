@@ -32,7 +32,7 @@ def jitter(random: RowRandom, series: Series, *, std: Deviations = 0.05, p: Prob
     return changed(random, series, p, change)
 
 
-def scaling(
+def channel_scaling(
     random: RowRandom, series: Series, *, std: Annotated[float, Within(0, 2)] = 0.1, p: Probability = 1.0
 ) -> Series:
     """Multiply each channel by a factor about 1, whose logarithm is normal of `std`."""

@@ -59,7 +59,10 @@ def reject_too_short(series: Series, *, min_steps: Annotated[int, Within(1, 1_00
 
 def reject_not_finite(series: Series) -> Reasons:
     """`not_finite` where a value is infinite; what is missing is `reject_gaps`' to judge."""
-    return _reasons(flattened(np.isinf(series)).any(axis=1), "not_finite")
+    infinite = np.isinf(series)
+    if not infinite.any():
+        return [None] * len(series)
+    return _reasons(flattened(infinite).any(axis=1), "not_finite")
 
 
 def reject_spikes(

@@ -12,13 +12,13 @@ from udfs.series.values import Floats, Indices, Series, Value
 
 
 def by_steps(series: NDArray[Value]) -> NDArray[Value]:
-    """(T, N, C): steps first, so that work on a step is one run over memory."""
-    return np.ascontiguousarray(series.swapaxes(0, 1))
+    """(T, N, C), a copy: steps first, so that work on a step is one run over memory."""
+    return series.swapaxes(0, 1).copy(order="C")
 
 
 def by_rows(steps: NDArray[Value]) -> NDArray[Value]:
     """Back from `by_steps`."""
-    return np.ascontiguousarray(steps.swapaxes(0, 1))
+    return steps.swapaxes(0, 1).copy(order="C")
 
 
 def over_steps(values: Floats, steps: int) -> Series:

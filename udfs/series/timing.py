@@ -84,7 +84,9 @@ def _warped(steps: Floats, last: int, start: Floats, length: Floats, times: Floa
     stretched = steps * ((last + length * (times - 1)) / max(1, last))
     inside = start + (stretched - start) / times
     after = stretched - length * (times - 1)
-    return np.where(stretched < start, stretched, np.where(stretched < start + length * times, inside, after))
+    out = np.where(stretched < start, stretched, np.where(stretched < start + length * times, inside, after))
+    out[:, -1] = last  # but for rounding it is
+    return out
 
 
 def segment_permutation(

@@ -84,7 +84,7 @@ def reject_repetition(
 
 def repeated_share(things: Sequence[Any]) -> float:
     """The share of things that came before."""
-    return 1 - len(set(things)) / len(things) if things else 0.0
+    return (len(things) - len(set(things))) / len(things) if things else 0.0
 
 
 def reject_symbols(texts: Texts, *, max_share: Share = 0.5) -> Reasons:

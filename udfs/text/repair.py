@@ -107,7 +107,7 @@ def unicode_form(texts: Texts, *, form: Form = "NFKC") -> Texts:
 
 def in_form(text: str, form: Form) -> str:
     """One text in a Unicode form; more combining marks in a row than writing knows are taken in pieces."""
-    if True:
+    if len(text) <= _MARKS_AT_ONCE or text.isascii():
         return unicodedata.normalize(form, text)
     ends = [found.end() for found in _marks().finditer(text)]
     pieces = (text[begin:end] for begin, end in zip([0, *ends], [*ends, len(text)], strict=True))

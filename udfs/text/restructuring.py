@@ -13,8 +13,8 @@ from udfs.options import Probability, Within
 from udfs.rng import RowRandom
 from udfs.text.sentencewise import changed
 from udfs.text.syntax.adverbials import is_time
-from udfs.text.syntax.lists import BE, NOMINATIVE, PREPOSITIONS, TIME_ADVERBS
-from udfs.text.syntax.tokens import Sentence, Unsure, put_together, taken_apart
+from udfs.text.syntax.lists import BE, DETERMINERS, NOMINATIVE, PREPOSITIONS, TIME_ADVERBS
+from udfs.text.syntax.tokens import Sentence, Unsure, put_together, split_clitics, taken_apart
 from udfs.text.syntax.verbs import is_manner
 from udfs.text.syntax.wholes import is_whole
 from udfs.text.values import Texts
@@ -26,7 +26,8 @@ Mark = Literal["any", "and", "semicolon"]
 _FRONTED = listed("because when if although though while after before since unless")
 _BEFORE_CLAUSE = listed(
     "even just only as not especially particularly except ever long soon shortly right immediately day year "
-    "week month hour minute days years weeks months hours minutes time moment reason"
+    "week month hour minute days years weeks months hours minutes time moment reason part scene point case "
+    "instance situation period age era place"
 )  # what would be torn from the conjunction
 _ASKING = listed(
     "wonder wonders wondered ask asks asked know knows knew known see sees saw tell tells told doubt care "
@@ -40,9 +41,13 @@ _OF_SENTENCES = listed(
     "lastly firstly secondly thirdly thankfully regrettably understandably seriously simply ultimately "
     "completely totally absolutely fully highly deeply strongly extremely badly greatly truly merely namely "
     "specifically notably conversely relatively approximately easily nicely lightly kindly poorly exactly "
-    "precisely roughly nearly"
+    "precisely roughly nearly regretfully incidentally naturally predictably personally remarkably inevitably "
+    "ironically coincidentally curiously supposedly undoubtedly mercifully admittedly arguably conceivably "
+    "essentially fundamentally ideally stylistically altogether tremendously"
 )
-_DEGREES = listed("very so too more most as quite rather less least how pretty fairly really extremely")
+_DEGREES = listed(
+    "very so too more most as quite rather less least how pretty fairly really extremely nearly almost just about set"
+)
 _NEGATIONS = listed("not never cannot nobody nothing no hardly")
 _THIRD = listed("he she it they him her them his its their")  # what would come before the name that it stands for
 _MOVING_TIMES = listed("yesterday today tonight tomorrow recently")
@@ -80,12 +85,10 @@ def conjunction_join(
     made = list[str]()
     for some, fires, choices in zip(parts, draws, marks, strict=True):
         joined = list[str]()
-        is_open = False  # a sentence is joined to one other at most
         for each, draw, choice in zip(some, fires, choices, strict=True):
             chosen = mark if mark != "any" else "and" if choice < 0.5 else "semicolon"
-            both = join_sentences(joined[-1], each, chosen, max_words) if is_open and draw < p else None
+            both = join_sentences(joined[-1], each, chosen, max_words) if joined and draw < p else None
             joined = [*joined[:-1], both] if both else [*joined, each]
-            is_open = not both
         made.append("".join(joined))
     return [text and new for text, new in zip(texts, made, strict=True)]
 
@@ -146,14 +149,19 @@ def move_adverb(sentence: str) -> str | None:
         return None
     size = _first_size(tokens)
     if size:
-        main = tokens[size:][1:] if tokens[size] == "," else tokens[size:]
-        is_domain = tokens[0].endswith("ally") and bool(set(main) & BE)  # nutritionally, it is a waste
-        free = is_whole(main) and not _last_size(main) and not is_manner(main[-1]) and not is_domain
-        return put_together(told, [*main, *tokens[:size]]) if free else None
+        main = tokens[size + 1 :] if tokens[size] == "," else tokens[size:]
+        is_free = not _last_size(main) and not is_manner(main[-1]) and not _is_of_sentence(tokens[0], main)
+        return put_together(told, [*main, *tokens[:size]]) if is_free and is_whole(main) else None
     size = _last_size(tokens)
     if not size or not is_whole(tokens[:-size]):
         return None
     return put_together(told, [*tokens[-size:], ",", *tokens[:-size]])
+
+
+def _is_of_sentence(adverb: str, main: tuple[str, ...]) -> bool:
+    """Whether an adverb of manner judges what is said rather than tells how: `amazingly, he was right`."""
+    is_about_being = bool(set(split_clitics(main)) & (BE | {"'s"}))
+    return is_manner(adverb) and (is_about_being or adverb.endswith(("ally", "ingly")))
 
 
 def _first_size(tokens: tuple[str, ...]) -> int:
@@ -169,14 +177,15 @@ def _last_size(tokens: tuple[str, ...]) -> int:
     """How many tokens the adverb has that a sentence ends with; 0: none that may move."""
     for size in (4, 3, 2):
         part, before = tokens[-size:], tokens[-size - 1 : -size]
-        if len(tokens) > size + 2 and is_time(part) and before and not _holds(before[0]):
+        if len(tokens) > size + 2 and is_time(part) and before and not _holds(before[0]) and before[0] not in _DEGREES:
             return 0 if part[0] in ("a", "an", "per", "for") else size
     return int(len(tokens) > 2 and _may_move(tokens[-1]) and tokens[-2] not in _DEGREES and not _holds(tokens[-2]))
 
 
 def _holds(word: str) -> bool:
     """Whether a word before an adverb binds it."""
-    return word in PREPOSITIONS or word == "of" or word in TIME_ADVERBS or is_manner(word) or word == ","
+    is_bound = word in PREPOSITIONS or word in TIME_ADVERBS or word in DETERMINERS or word.endswith("ing")
+    return is_bound or word in ("of", ",") or is_manner(word)
 
 
 def _may_move(word: str) -> bool:

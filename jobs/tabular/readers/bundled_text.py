@@ -7,10 +7,10 @@ labelled positive or negative where its polarity is beyond LEAST_POLARITY.
 from __future__ import annotations
 
 import importlib.resources
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 
 import pyarrow as pa
+from defusedxml import ElementTree
 
 from jobs.readers.record import Piece, Reading, Record
 from jobs.tabular.cells import Cells

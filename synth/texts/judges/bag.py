@@ -19,11 +19,11 @@ from synth.judges.repeatable import one_way
 from synth.texts.rows import Judge, Numbers, Rows, Texts
 from udfs.text.words import WORD
 
-BUCKETS = 1 << 16
-WIDTH = 32
+BUCKETS = 1 << 15
+WIDTH = 16
 RUNS = (3, 4, 5)  # characters
 MOST_PIECES = 4000  # of a text
-LEARNING_RATE = 0.02
+LEARNING_RATE = 0.05
 WEIGHT_DECAY = 1e-2
 DROPPED = 0.2  # share of a text's pieces that a step does not see
 BLOCK = 512

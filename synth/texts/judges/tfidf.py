@@ -46,7 +46,10 @@ class TfidfJudge:
 
     def predict(self, texts: Texts) -> Numbers:
         """float64[N, classes]."""
-        return softmax(self.vectors.transform(texts) @ self.weights + self.offsets + self.moves * self.temperature, self.temperature)
+        return softmax(
+            self.vectors.transform(texts) @ self.weights + self.offsets + self.moves * self.temperature,
+            self.temperature,
+        )
 
 
 def fit_words(rows: Rows, effort: Effort, seed: int) -> Judge:

@@ -50,7 +50,9 @@ KEPT = {
     "iban": [
         "GB82 WEST 1234 5698 7654 33", "DE8937040044053201300", "XX89370400440532013000", "ES12 is my seat number 9",
     ],
-    "card": ["4111 1111 1111 1112", "411111111111", "0.4111111111111111", "4111111111111111x", "41111111111111110000"],
+    "card": [
+        "4111 1111 1111 1112", "411111111117", "4111-1111 1111-1111", "0.4111111111111111", "4111111111111111x", "41111111111111110000",
+    ],
     "ip": ["256.1.1.1", "1.2.3", "version 1.2.3.4", "v1.2.3.4", "12:30:45", "1.2.3.4.5", "std::a", "a::b", "10:30"],
     "phone": [
         "2024-01-15", "01/02/2024", "12.03.2024", "01-02-2024", "$1,234,567", "1999", "3.1415926535", "0.0750012345",
@@ -143,14 +145,15 @@ def test_kinds_and_tokens_can_be_chosen() -> None:
     "unit",
     [
         "1", "1 ", "12 ", "1234 ", "4111 ", "4-", "a.", "a@", "@", "a", "a-", "www.", "http://", "a.b@", "1.", "1.1.",
-        ":", "::", "f:", "+1", "+", "(0", "01 ", "GB82", "GB82 ", "A1 ", "call ", "call 1", "call me on ", "0 0", "1-", "00",
-        "x.com/", "a'", ").", "é@", "٣", "+44 ", "\ud800",
+        ":", "::", "f:", "+1", "+", "(0", "01 ", "GB82", "GB82 ", "A1 ", "call ", "call 1", "call me on ", "0 0", "1-",
+        "00", "x.com/", "a'", ").", "é@", "٣", "+44 ", "\ud800",
     ],
 )  # fmt: skip
 def test_hostile_texts_take_linear_time(unit: str) -> None:
     """200 kB of it, and each kind."""
     began = time.process_time()
-    privacy.mask_private([unit * (HOSTILE_LENGTH // len(unit))])
+    every_kind_looks = " @ . : 1"
+    privacy.mask_private([unit * (HOSTILE_LENGTH // len(unit)) + every_kind_looks])
     assert time.process_time() - began < 2
 
 

@@ -78,7 +78,7 @@ def test_length_counts_words_and_characters() -> None:
 def test_repetition_is_the_share_of_what_stood_before() -> None:
     """Of three words in a row, whatever their case and punctuation; or of lines."""
     spam = "Buy now and save. BUY NOW, and save! buy now and save? Buy: now and save"
-    assert rejects.reject_repetition([spam, "no no no", "so so so so so so so so so so"]) == [
+    assert rejects.reject_repetition([spam, "no no no no", "so so so so so so so so so so"]) == [
         "repetitive",
         None,
         "repetitive",
@@ -129,6 +129,16 @@ def test_other_languages_are_refused_but_those_named(language: str) -> None:
     assert rejects.reject_language([text], languages=("en", language)) == [None]
     assert rejects.reject_language([text], min_confidence=1.0, languages=("en",)) == [None]
     assert rejects.reject_language([text], min_words=50) == [None]
+
+
+def test_short_english_that_is_written_in_haste_passes() -> None:
+    """It is taken for no pidgin."""
+    texts: Texts = [
+        "Ok i go change also...",
+        "Both :) i shoot big loads so get ready!",
+        "Ok. I only ask abt e movie. U wan ktv oso?",
+    ]
+    assert rejects.reject_language(texts) == [None] * 3
 
 
 def test_a_language_that_cannot_be_told_is_refused() -> None:

@@ -188,6 +188,7 @@ def test_lines_are_kept_when_asked() -> None:
     """With one empty line between paragraphs."""
     text = "  one \xa0 two\t\r\n\r\n\r\n \n three \n four  "
     assert repair.collapse_whitespace([text], keep_lines=True) == ["one two\n\nthree\nfour"]
+    assert repair.collapse_whitespace(["a\n\n\nb"], keep_lines=True) == ["a\n\nb"]
     assert repair.collapse_whitespace([" \n\t", ""]) == ["", ""]
 
 
@@ -230,6 +231,8 @@ def test_what_only_looks_like_html_stays(text: str) -> None:
         ("<!DOCTYPE html><?xml version='1'?><![CDATA[x]]><![endif]>y", "xy"),
         ("&lt;b&gt; &amp;amp; &#39;&#x27; caf&eacute; &#0;", "<b> &amp; '' café \ufffd"),
         ("<b<b>c", "<bc"),
+        ("a</script>b</script>c", "abc"),
+        ('<a title="x>one<b>two" c>three', 'onetwo" c>three'),  # an open quote takes no text away
     ],
 )
 def test_html_leaves_what_it_shows(text: str, left: str) -> None:

@@ -90,6 +90,8 @@ def test_a_fronted_clause_moves_back() -> None:
         "He said she left because she was tired.",
         "He wanted to leave before she came.",
         "I stayed and he left because it was late.",
+        "The cat ran and the dog barked loudly because it was late.",
+        "We hope it works because the dog is ill.",
     ],
 )
 def test_a_clause_that_may_belong_elsewhere_stays(text: str) -> None:
@@ -107,6 +109,8 @@ def test_adverbs_move_to_either_end(last: str, first: str) -> None:
     "text",
     [
         "Unfortunately, he lost the key.",
+        "Amazingly, he was right.",
+        "The shop closes for the next 40 minutes.",
         "He spoke very quickly.",
         "He did not speak quickly.",
         "He promised to come quickly.",

@@ -96,6 +96,9 @@ def test_space_quotes_and_apostrophes_around_a_sentence_stay(text: str) -> None:
         ("We'd help them.", "They would be helped by us."),
         ("It's chasing them.", "They are being chased by it."),
         ("The dog doesn't like me.", "I'm not liked by the dog. | I am not liked by the dog."),
+        ("He cannot see us.", "We cannot be seen by him."),
+        ("They won't help her.", "She won't be helped by them."),
+        ("The cat does not eat mice.", "Mice are not eaten by the cat."),
         ("My brother and I know them.", "They are known by my brother and me."),
     ],
 )

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from udfs.text.syntax.forms import singular
+from udfs.text.syntax.forms import singular, verbs_of
 from udfs.text.syntax.lists import (
     ALWAYS_TIME,
     DETERMINERS,
@@ -96,7 +96,7 @@ def _is_time_noun(tokens: tuple[str, ...], may_be_year: bool) -> bool:
     if _YEAR.fullmatch(last):
         return (len(tokens) == 1 and may_be_year) or (len(tokens) > 1 and tokens[-2].lower() in MONTHS_AND_DAYS)
     if len(tokens) == 1:
-        return last.lower() in TIME_NOUNS
+        return last.lower() in TIME_NOUNS - {"time", "moment"}  # `in time` says how
     if singular(last) not in TIME_NOUNS and last.lower() not in MONTHS_AND_DAYS:
         return tokens[0].lower() in MONTHS_AND_DAYS and last.isdigit() and len(tokens) == 2
     return all(_may_count(token) for token in tokens[:-1])
@@ -117,6 +117,8 @@ def _is_place(tokens: tuple[str, ...]) -> bool:
         return False
     if tokens[1:2] == ("of",) or (tokens[0] in NEAR_ADVERBS and tokens[1] in PREPOSITIONS):
         return len(tokens) > 2 and _is_simple(tokens[2:])
+    if tokens[0] == "to" and verbs_of(tokens[1], "VB"):
+        return False  # an infinitive
     return tokens[0] != "of" and _is_simple(tokens[1:])
 
 

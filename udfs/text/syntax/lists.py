@@ -48,7 +48,7 @@ MONTHS_AND_DAYS = listed(
     " september october november december christmas easter"
 )
 TIME_NOUNS = MONTHS_AND_DAYS | listed(
-    "second minute hour day night morning afternoon evening noon midnight dawn dusk sunset sunrise week weekend"
+    "minute hour day night morning afternoon evening noon midnight dawn dusk sunset sunrise week weekend"
     " fortnight month year decade century spring summer autumn winter time moment today tomorrow yesterday lunchtime"
 )
 TIME_ADVERBS = listed(
@@ -102,7 +102,8 @@ SUPPLIERS = listed(
 )
 ROUTES = listed("flight train bus road trip way path course journey walk tour ferry")
 IDIOMS = listed(
-    "kick:bucket take:part take:place take:care take:time take:advantage take:note take:root take:turn take:chance"
+    "make:it kick:bucket"
+    " take:part take:place take:care take:time take:advantage take:note take:root take:turn take:chance"
     " take:shape take:effect make:sense make:way make:love make:progress make:fun make:friend make:use make:living"
     " make:difference make:money make:fuss make:face lose:patience lose:weight lose:control lose:interest catch:fire"
     " catch:cold catch:sight keep:pace keep:track pay:attention pay:visit give:way give:birth give:rise set:sail"

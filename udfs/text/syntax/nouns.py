@@ -26,7 +26,9 @@ from udfs.text.syntax.lists import (
     TIME_ADVERBS,
     TITLES,
 )
+from udfs.text.words import listed
 
+_FOCUS = listed("even only just also too not else well")
 Kind = Literal["pronoun", "name", "common"]
 
 
@@ -193,4 +195,4 @@ def _is_closed(small: str) -> bool:
     """Whether a word is no noun and no adjective, though the look-up may call it so."""
     if small in TIME_ADVERBS or small in DETERMINERS or small in PREPOSITIONS or small in NEAR_ADVERBS:
         return True
-    return "'" in small or small in ACCUSATIVE or small in NOMINATIVE
+    return "'" in small or small in _FOCUS or small in ACCUSATIVE or small in NOMINATIVE

@@ -35,7 +35,9 @@ from udfs.text.syntax.tokens import Unsure
 from udfs.text.syntax.verbs import Verbs
 from udfs.text.words import listed
 
-_MEASURES = TIME_NOUNS | listed("mile kilometre kilometer metre meter dollar pound kilo euro home times bit")
+_MEASURES = TIME_NOUNS | listed(
+    "mile kilometre kilometer metre meter inch foot acre distance dollar pound kilo euro home times bit"
+)
 
 
 def check_verb(verbs: Verbs) -> None:
@@ -55,7 +57,11 @@ def check_pair(agent: Phrase, verbs: Verbs, patient: Phrase) -> None:
     owners = {POSSESSIVES[each] for each in patient.tokens if each in POSSESSIVES}
     if owners & set(agent.tokens) or (owners and patient.head in BODY):
         raise Unsure("reflexive")
-    if f"{verbs.lemma}:{patient.head}" in IDIOMS or (patient.is_bare and not is_sure_without(patient)):
+    if (
+        f"{verbs.lemma}:{patient.head}" in IDIOMS
+        or (agent.head == "it" and verbs.lemma == "take")
+        or (patient.is_bare and not is_sure_without(patient))
+    ):
         raise Unsure("idiom")
     if agent.is_bare and not is_sure_without(agent):
         raise Unsure("unsure_noun")
@@ -64,6 +70,8 @@ def check_pair(agent: Phrase, verbs: Verbs, patient: Phrase) -> None:
         or (set(patient.tokens) | set(agent.tokens)) & NEGATABLE
         or {"no", "neither"} & set(patient.tokens)
     ):
+        raise Unsure("negative")
+    if verbs.negation and patient.tokens[0] in ("a", "an"):
         raise Unsure("negative")
     if verbs.negation and {agent.tokens[0], patient.tokens[0]} & QUANTIFIERS:
         raise Unsure("negative")

@@ -27,8 +27,11 @@ from udfs.text.syntax.lists import (
 MAX_TOKENS = 30
 MAX_CHARS = 300
 _SHAPE = re.compile(r"(?P<open>\s*[\"“]?)(?P<body>.*?)(?P<close>[.!?…]*[\"”]?\s*)", re.DOTALL)
-_TOKEN = re.compile(r"(?:Mr|Mrs|Ms|Dr|Prof|St)\.|\d[\d,.]*\d|\d|[^\W\d_]+(?:['’\-][^\W\d_]+)*(?:(?<=s)['’](?= ))?|,")
-_SPACED = re.compile(r"(?:\d[\d,.]*\d|[^\s,]+)(?:,? (?:\d[\d,.]*\d|[^\s,]+))*")
+_TOKEN = re.compile(
+    r"(?:Mr|Mrs|Ms|Dr|Prof|St)\."  # titles
+    r"|\d[\d,.]*\d(?!\w)|\d(?!\w)|\d+(?:st|nd|rd|th|s)(?!\w)"  # numbers
+    r"|[^\W\d_]+(?:['’\-][^\W\d_]+)*(?:(?<=s)['’](?= ))?|,"  # words, possessives among them
+)
 _LOWERED = DETERMINERS | NUMBERS | PREPOSITIONS | SOMEBODIES | SUBORDINATORS | TIME_ADVERBS | frozenset(NOMINATIVE)
 _CLITIC = re.compile(r"(I|you|he|she|it|we|they)'(m|re|ve|ll|s|d)")
 _CONTRACTED = re.compile(r"(?:you|he|she|it|we|they|there|that)['’]")
@@ -58,7 +61,7 @@ def taken_apart(text: str) -> Sentence:
     if "?" in closing:
         raise Unsure("question")
     quotes = len(re.findall(r"[\"“”]", opening)), len(re.findall(r"[\"“”]", closing))
-    if quotes[0] != quotes[1] or not _SPACED.fullmatch(body) or _TOKEN.sub("", body).strip(" "):
+    if quotes[0] != quotes[1] or " ".join(_TOKEN.findall(body)).replace(" ,", ",") != body:
         raise Unsure("punctuation")
     tokens = [each.replace("’", "'") for each in _TOKEN.findall(body)]
     if len(tokens) < 3 or len(tokens) > MAX_TOKENS:
@@ -83,6 +86,8 @@ def _lowered(word: str, following: str) -> str:
     base = re.sub(r"'s?$", "", word)
     tag, known = lexicon_tag(base.lower()), classes(base.lower())
     is_name = lexicon_tag(base).startswith("NNP") and (not tag or not known)
+    if "-" in base:
+        raise Unsure("unsure_name")
     if is_name or not (tag or known) or not base[1:].islower():
         return word
     if not _may_be_name(base, following):

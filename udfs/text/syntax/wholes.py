@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from udfs.text.syntax.forms import classes, verbs_of
 from udfs.text.syntax.lists import FREQUENCIES, MODALS, NOMINATIVE, QUESTIONS, SUBORDINATORS
 from udfs.text.syntax.nouns import phrase_of
@@ -24,7 +26,13 @@ def is_whole(tokens: tuple[str, ...]) -> bool:
     if not places or set(tokens[1:]) & _SECOND:
         return False
     is_noun = places[0] == len(tokens) - 1 and "NOUN" in classes(tokens[-1])  # the garden looks
-    return not is_noun and not set(tokens[places[0] :]) & _SUBJECTS
+    return not is_noun and not set(tokens[places[0] :]) & _SUBJECTS and not _has_second(tokens[places[0] :])
+
+
+def _has_second(tokens: tuple[str, ...]) -> bool:
+    """Whether `it` or `you` begins a clause of its own behind the verb: `I hope it works`."""
+    pairs = pairwise(each for each in tokens if each not in FREQUENCIES)
+    return any(each in ("it", "you") and is_finite(after, 3 if each == "it" else 0) for each, after in pairs)
 
 
 def _begins(tokens: tuple[str, ...], at: int) -> bool:
@@ -32,6 +40,8 @@ def _begins(tokens: tuple[str, ...], at: int) -> bool:
     subject = phrase_of(tokens[:at], True)
     if subject is None or not is_in_case(subject, NOMINATIVE) or (subject.is_bare and not is_sure_without(subject)):
         return False
+    if at == 1 and verbs_of(tokens[0], "VBZ"):
+        return False  # `heads back`
     while at < len(tokens) - 1 and (tokens[at] in FREQUENCIES or is_manner(tokens[at])):
         at += 1
     return any(is_finite(tokens[at], person) for person in person_of(subject))
