@@ -170,8 +170,8 @@ def new(
         Path,
         typer.Option(
             "--from",
-            help="A table (CSV, JSON lines, Parquet, ORC, Delta; a file, folder or pattern); or images: a folder with"
-            " one folder a class or a CSV manifest, or an NPZ.",
+            help="A table or texts (CSV, JSON lines, Parquet, ORC, Delta; file, folder, pattern); or images: a folder"
+            " with one folder a class or a CSV manifest, or an NPZ.",
             show_default=False,
         ),
     ],
@@ -179,7 +179,7 @@ def new(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the recipe; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over ./NAME.yaml where it is there.")] = False,
 ) -> None:
-    """Look at your own table or images and write a commented recipe for them, ./NAME.yaml."""
+    """Look at your own table, texts or images and write a commented recipe for them, ./NAME.yaml."""
     import conf
     from jobs.new import check_name
     from jobs.terminal import screen
@@ -202,11 +202,10 @@ def _written(name: str, source: Path, label: str | None, file: Path) -> tuple[st
     from jobs.tabular import look as tables
 
     if tables.is_table(source):
-        from jobs.tabular import new as tabular
         from jobs.tabular.profiling import profile_of
+        from jobs.texts import new as texts
 
-        profile = profile_of(source, label)
-        return tabular.write(name, profile, file), f"{profile.rows:,} rows of {len(profile.columns)} columns"
+        return texts.written(name, profile_of(source, label), file)
     from jobs import new as images
     from jobs.look import look_at
 

@@ -30,6 +30,8 @@ OFTEN_MISSING = ("unknown", "Unknown", "UNKNOWN", "missing", "Missing", "-", "--
 NEVER_IN_WORDS = ("-", "--", ".", "none")  # in a column of words these are words; among numbers they are holes
 MAX_CATEGORIES = 1000
 FEW_CLASSES = 20
+LEAST_WORDS = 4.0  # of a column's cells on average, from which on they are texts
+LEAST_DISTINCT = 0.5  # of their cells
 ID_NAMES = ("id", "uuid", "guid", "key", "index", "rowid", "row")
 TRUTHS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 FORMATS = ("yyyy-MM-dd", "d/M/yyyy", "M/d/yyyy", "d.M.yyyy", "yyyy/M/d")
@@ -56,6 +58,7 @@ class Facts:
     far: int = 0  # numbers far outside the quartiles
     leading_zeros: int = 0
     longest: int = 0
+    words: float = 0.0  # of a cell, on average
     top: list[tuple[str, int]] = field(default_factory=list)
 
     @property
@@ -88,6 +91,12 @@ class Facts:
         return runs or self.name.lower().endswith(ID_NAMES)
 
     @property
+    def is_text(self) -> bool:
+        """Whether its cells are texts and no names: several words, and seldom the same ones."""
+        several = self.words >= LEAST_WORDS and self.distinct >= LEAST_DISTINCT * self.told
+        return several and self.kind in ("category", "id")
+
+    @property
     def is_constant(self) -> bool:
         """Whether it says nothing: one value, and none missing; or nothing at all."""
         return self.told == 0 or (self.distinct <= 1 and self.told == self.rows)
@@ -113,7 +122,8 @@ def is_regression(label: Facts) -> bool:
 
 def guessed_label(columns: Sequence[Facts]) -> Facts | None:
     """The column named like a label; else the last one that could be."""
-    usable = [column for column in columns if column.told and not column.is_constant and column.kind != "id"]
+    able = [column for column in columns if column.told and not column.is_constant and column.kind != "id"]
+    usable = [column for column in able if not column.is_text] or able
     for name in ("label", "target", "class", "y", "outcome", "income"):
         for column in usable:
             if column.name.lower() == name:

@@ -18,6 +18,7 @@ READERS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".data": "csv", ".jsonl": "json_lines", ".ndjson": "json_lines",
     ".json": "json_lines", ".parquet": "parquet", ".orc": "orc",
 }  # fmt: skip
+MOST_WORDS, MOST_LETTERS = 5, 60  # of a name in a header
 _PACKED = (".gz", ".bz2", ".zst", ".lz4")
 _WANTED = (
     "needs a table: CSV, JSON lines, Parquet or ORC (a file, a folder of them, a pattern such as 'data/*.csv'), or the"
@@ -37,12 +38,14 @@ class Found:
     delimiter: str | None = None
     encoding: str = "utf-8"
     notes: list[str] = field(default_factory=list)
+    quote: str | None = '"'
 
     def source(self) -> dict[str, Any]:
         """The source as a recipe has it."""
         told: dict[str, Any] = {"name": "table", "reader": self.reader, "path": self.path}
         told |= {"header": False} if not self.header else {}
         told |= {"delimiter": self.delimiter} if self.delimiter and self.delimiter != "," else {}
+        told |= {"quote": None} if self.quote is None else {}
         told |= {"encoding": self.encoding} if self.encoding != "utf-8" else {}
         renamed = {theirs: ours for ours, theirs in self.names.items() if ours != theirs}
         return told | ({"columns": renamed} if renamed else {})
@@ -103,18 +106,33 @@ def _csv(probe: Found, first: files.File) -> Found:
     if not head.strip():
         raise RecipeError(f"--from {first.path}: the file is empty.")
     encoding, notes = _encoding(head)
-    source = Source(name="table", reader="csv", path=probe.path, encoding=encoding)
+    mark = "\t" if first.path.lower().removesuffix(".gz").endswith((".tsv", ".tab")) else None
+    source = Source(name="table", reader="csv", path=probe.path, encoding=encoding, delimiter=mark)
     task = Reading("--from", source, {"path": first.path}, ())
     read = head
     if encoding == "utf-16":
         read = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode()
         task = Reading("--from", source.model_copy(update={"encoding": "utf-8"}), {"path": first.path}, ())
     seen = dialect.detect(task, read, first.path)
-    header = not any(_is_number(name) or not name.strip() for name in seen.names[:200])
+    header = not any(_is_cell(name) for name in seen.names[:200])
     theirs = list(seen.names) if header else [f"column_{place + 1}" for place in range(len(seen.names))]
     if not header:
-        notes.append("the first line holds numbers, so it is taken for a row and not for a header")
-    return Found("csv", probe.data, probe.path, distinct_names(theirs), header, seen.delimiter, encoding, notes)
+        notes.append("the first line holds numbers or sentences, so it is taken for a row and not for a header")
+    quote = None if _are_quotes_letters(read, seen.delimiter, len(seen.names)) else '"'
+    names = distinct_names(theirs)
+    return Found("csv", probe.data, probe.path, names, header, seen.delimiter, encoding, notes, quote)
+
+
+def _is_cell(name: str) -> bool:
+    """Whether what stands where a column's name would is no name."""
+    return _is_number(name) or not name.strip() or len(name.split()) > MOST_WORDS or len(name) > MOST_LETTERS
+
+
+def _are_quotes_letters(head: bytes, delimiter: str, cells: int) -> bool:
+    """Whether quotes stand for themselves: some line has one without its other half, and all have as many cells."""
+    lines = head[: head.rfind(b"\n") + 1].splitlines()
+    mark = delimiter.encode()
+    return any(line.count(b'"') % 2 for line in lines) and all(line.count(mark) == cells - 1 for line in lines)
 
 
 def _encoding(head: bytes) -> tuple[str, list[str]]:

@@ -110,6 +110,8 @@ def _scalar(value: Any) -> str:
         return "[" + ", ".join(_scalar(each) for each in value) + "]"
     if isinstance(value, dict):
         return flow(value)
+    if value is None:
+        return "null"
     return quoted(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
 

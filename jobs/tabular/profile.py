@@ -232,6 +232,7 @@ def _counts(name: str) -> list[Column]:
         "quartiles": F.percentile_approx(number, [0.25, 0.5, 0.75], 1000),
         "leading_zeros": F.count_if(cell.rlike("^0[0-9]")),
         "longest": F.max(F.length(cell)),
+        "words": F.avg(F.size(F.split(F.trim(cell), r"\s+"))),
         "moments": F.count_if(cell.rlike("^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]")),
     }
     for form in FORMATS:
@@ -270,6 +271,7 @@ def _fact(name: str, theirs: str, rows: int, missing: dict[str, int], counted: d
         tuple(quartiles) if quartiles else None,
         leading_zeros=of("leading_zeros"),
         longest=of("longest") or 0,
+        words=of("words") or 0.0,
     )
 
 

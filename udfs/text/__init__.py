@@ -7,6 +7,7 @@ A random step is `f(random, texts, *, options)`, one that mixes texts `f(random,
 
 from __future__ import annotations
 
+from udfs.text.contractions import contraction, expansion
 from udfs.text.editing import random_crop, sentence_shuffle, word_deletion, word_insertion, word_swap
 from udfs.text.grammar import grammar_errors
 from udfs.text.markup import strip_html
@@ -23,14 +24,23 @@ from udfs.text.rejects import (
     reject_symbols,
 )
 from udfs.text.repair import collapse_whitespace, fix_encoding, strip_control, unicode_form
+from udfs.text.restructuring import adverb_moving, clause_fronting, conjunction_join, conjunction_split
 from udfs.text.synonyms import synonym_replacement
+from udfs.text.voice import active_voice, passive_voice
 
 VALUES = "texts"  # what the parameter of a step is called that holds them
 GIVES = ("Texts",)  # what a step that does not mix gives
 
 __all__ = [
+    "active_voice",
+    "adverb_moving",
     "casing_noise",
+    "clause_fronting",
     "collapse_whitespace",
+    "conjunction_join",
+    "conjunction_split",
+    "contraction",
+    "expansion",
     "fix_encoding",
     "grammar_errors",
     "keyboard_typos",
@@ -44,6 +54,7 @@ __all__ = [
     "mask_urls",
     "misspellings",
     "ocr_noise",
+    "passive_voice",
     "punctuation_noise",
     "random_crop",
     "reject_empty",

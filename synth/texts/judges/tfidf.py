@@ -76,7 +76,7 @@ def _vectors(rows: Rows, told: Mapping[str, Any]) -> TfidfVectorizer:
 
 
 def _tuned(rows: Rows, seed: int, told: Mapping[str, Any]) -> tuple[float, float, Numbers]:
-    """(strength, temperature, moves) of the least cross-entropy on held-out rows, collected ones where there are any."""
+    """(strength, temperature, moves) of the least cross-entropy on held-out rows, collected ones if there are any."""
     fold = folds(rows.labels, rows.group_codes(), FOLDS, seed)
     askable = rows.real_mask() if rows.real_mask().any() else np.ones(len(rows), bool)
     parts = []

@@ -22,6 +22,11 @@ from udfs.text.words import WORD, Words, sentences
 KINDS = {name: names.kind_of(getattr(text, name)) for name in text.__all__}
 STEPS = [name for name, kind in KINDS.items() if kind in ("random", "mixing", "plain")]
 RANDOM = [name for name in STEPS if KINDS[name] != "plain"]
+BY_RULE = {  # they change what they are sure of, which few texts have: see test_text_voice and test_text_restructuring
+    "active_voice", "adverb_moving", "clause_fronting", "conjunction_join", "conjunction_split", "contraction",
+    "expansion", "passive_voice",
+}  # fmt: skip
+DRAWN = [name for name in RANDOM if name not in BY_RULE]
 PLAIN_TEXTS: list[str] = [
     "The quick brown fox jumped over the lazy dogs. It was an amazing day! I don't believe it, because it rained.",
     "An old car has received a new engine, and its owner was happy about the result of the repair.",
@@ -89,7 +94,7 @@ def test_a_row_is_the_same_in_any_slice_and_order(name: str) -> None:
         assert some == [made[i] for i in order]
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize("name", DRAWN)
 def test_p_is_how_much_changes(name: str) -> None:
     """Nothing at 0; more at 1 than at a half."""
     texts: Texts = PLAIN_TEXTS * 20
@@ -98,7 +103,7 @@ def test_p_is_how_much_changes(name: str) -> None:
     assert changed[0.0] == 0 < changed[0.1] <= changed[1.0] and changed[1.0] > 0.6
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize("name", DRAWN)
 def test_ids_and_seeds_draw_apart(name: str) -> None:
     """Equal texts under other ids come out different, unless the step changes all that there is."""
     if name in ("stemming", "lemmatisation"):

@@ -108,6 +108,7 @@ def _may_count(token: str) -> bool:
 
 
 def _is_number(token: str) -> bool:
+    """Whether a token is a number, in digits or in words."""
     return token[0].isdigit() or token in NUMBERS
 
 
