@@ -69,9 +69,12 @@ def chosen(
 
 
 def _lowest(rows: pd.DataFrame, per_group: int, by: tuple[str, ...]) -> pd.DataFrame:
-    """The `per_group` rows of each group whose id's second part is lowest: any maker's rows alike."""
-    order = rows["row_id"].str[MAKER_HEX:].argsort(kind="stable")
-    return rows.iloc[order].groupby(list(by), dropna=False, sort=False).head(per_group)
+    """The `per_group` rows of each group whose id's second part is lowest: any maker's rows alike, of children one of
+    each parent.
+    """
+    told = rows.assign(which=rows["row_id"].str[MAKER_HEX:]).sort_values(["which", "row_id"])
+    alone = told.drop_duplicates(["which", *by]).drop(columns="which")
+    return alone.groupby(list(by), dropna=False, sort=False).head(per_group)
 
 
 def by_id(folders: Iterable[str], ids: list[str], payload: Payload = IMAGES) -> list[Shown]:
