@@ -213,9 +213,9 @@ def _mod_97(iban: str) -> bool:
 _NEXT = r"(?:[ \xa0.()-]{0,2}[0-9])"
 _CALLING = r"(?:call|phone|tel|telephone|mobile|mob|cell|fax|text|txt|sms|ring|dial|contact|whatsapp)"
 _PHONE = re.compile(
-    rf"(?<![a-z]){_CALLING}\W{{0,4}}(?:(?:me|us|him|her|them|on|at|no|number|free|now|is)\W{{1,4}}){{0,3}}"
+    rf"(?<![a-z]){_CALLING}[^\w+]{{0,4}}(?:(?:me|us|him|her|them|on|at|no|number|free|now|is)[^\w+]{{1,4}}){{0,3}}"
     r"(?![0-9]{4}[.-][0-9]{1,2}[.-]|[0-9]{1,2}[.-][0-9]{1,2}[.-])"  # dates
-    r"(?P<called>\(?[0-9](?:[ .()-]{0,2}[0-9]){6,11})(?![0-9])"
+    r"(?P<called>(?:\+[ ]?)?\(?[0-9](?:[ .()-]{0,2}[0-9]){6,11})(?![0-9])"
     r"|(?<![\w+$£€¥#])(?<![0-9][.,-])(?:"
     rf"(?:\+[ ]?|00(?=[1-9]))(?:1{_NEXT}{{10}}|44(?:[ ]?\(0\))?{_NEXT}{{10}}|(?!1|44)[2-9]{_NEXT}{{7,13}})"
     r"|(?:1[ .-])?(?:\([0-9]{3}\)[ \xa0.-]?|[0-9]{3}[.-])[0-9]{3}[ .-][0-9]{4}"  # North America

@@ -164,3 +164,8 @@ def test_a_long_line_is_soon_masked() -> None:
     began = time.process_time()
     assert privacy.mask_emails([line]) == [line.replace("a.person@example.com", "<email>")]
     assert time.process_time() - began < 5
+
+
+def test_a_number_after_a_word_of_calling_goes_whole() -> None:
+    made = privacy.mask_phones(["call +44 20 7946 0958 now", "text +1 (212) 555-0199", "Call me on: 07946 095812"])
+    assert made == ["call <phone> now", "text <phone>", "Call me on: <phone>"]
