@@ -169,3 +169,38 @@ def test_mistakes_are_answered_before_anything_starts(tmp_path):
     ):
         with pytest.raises(RecipeError, match=told):
             check.check_recipe(recipe(tmp_path, **parts))
+
+
+def test_lines_that_are_no_texts_are_refused_one_by_one(spark, tmp_path):
+    """Ten megabytes, bytes of no encoding, a cell too many; the texts between them stay."""
+    some = texts(40)
+    lines = [f"{label}\t{text}".encode() for text, label in some]
+    lines[5:5] = [b"good\t" + b"x" * (10 << 20), b"bad\tcaf\xe9 au lait", b"good\tone\ttoo many"]
+    (tmp_path / "notes.tsv").write_bytes(b"\n".join(lines) + b"\n")
+    source = {"name": "notes", "reader": "csv", "path": "notes.tsv", "header": ["label", "text"], "delimiter": "\t"}
+    config = recipe(tmp_path, sources=[{**source, "quote": None}])
+    counts = run(spark, config, "ingest").counts["sources"]["notes"]
+    assert counts["in"] == 43 and counts["kept"] == 40
+    assert counts["refused"] == {"line_too_long": 1, "line_not_utf8": 1, "line_ragged": 1}
+    assert {row["row_reason"] for row in table(config, "quarantine")} == set(counts["refused"])
+    run(spark, config, "clean")
+    assert {row["text"] for row in table(config, "clean")} == {text for text, _ in some}
+
+
+def test_the_same_texts_again_with_one_more_line_keep_their_ids_and_splits(spark, tmp_path):
+    """A line appended, one corrected, one taken out: every other row stays as it is."""
+    some = texts(60)
+    write(tmp_path, some)
+    config = recipe(tmp_path, split={"train": 0.5, "val": 0.2, "rest": "test"})
+    run(spark, config, "ingest", "clean")
+    before = {row["text"]: (row["row_id"], row["row_split"], row["row_hash"]) for row in table(config, "clean")}
+    changed = [*some[:10], (some[10][0], "good" if some[10][1] == "bad" else "bad"), *some[12:], *texts(1, first=500)]
+    write(tmp_path, changed)
+    config = recipe(tmp_path, split={"train": 0.5, "val": 0.2, "rest": "test"})
+    run(spark, config, "ingest", "clean")
+    after = {row["text"]: (row["row_id"], row["row_split"], row["row_hash"]) for row in table(config, "clean")}
+    assert set(after) == {text for text, _ in changed}
+    same = {text for text, _ in some} - {some[10][0], some[11][0]}
+    assert all(before[text] == after[text] for text in same)
+    assert before[some[10][0]][0] == after[some[10][0]][0]  # a corrected label is another hash, and the same row
+    assert before[some[10][0]][2] != after[some[10][0]][2]
