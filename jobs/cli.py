@@ -22,6 +22,7 @@ from jobs.foreground import (
     Stopped,
     crash_log,
     in_a_sentence,
+    left_once_stopped,
     say,
     stop_although_swallowed,
     stop_on_sigterm,
@@ -100,7 +101,7 @@ def main() -> None:
     spin_briefly()
     stop_on_sigterm()
     stop_although_swallowed()
-    app(prog_name="seedbed")
+    left_once_stopped(lambda: app(prog_name="seedbed"))
 
 
 def _config(recipe: str, runtime: str, sets: list[str] | None, root: str | None) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
@@ -69,6 +70,22 @@ def _is_unwinding() -> bool:
     """Whether the main thread clears up after a stop."""
     told: Any = sys._current_exceptions().get(threading.main_thread().ident or 0)
     return is_stop(told[1] if isinstance(told, tuple) else told)  # Python 3.11 tells kind, exception and traceback
+
+
+def left_once_stopped(command: Callable[[], None]) -> None:
+    """Run the command. After a stop the process ends once what was started is closed, and Python is not taken down:
+    native threads of an engine that was interrupted may abort it there, and the exit code would be theirs.
+    """
+    try:
+        command()
+    except SystemExit as error:
+        if error.code != STOPPED:
+            raise
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(STOPPED)
 
 
 def work_before_person(

@@ -113,3 +113,26 @@ def strike():
     return subprocess.run(
         [sys.executable, "-c", head + guarded + last], capture_output=True, text=True, timeout=50, check=False
     )
+
+
+NATIVE = """
+import atexit, ctypes, sys
+from jobs.foreground import left_once_stopped
+
+libc = ctypes.CDLL(None)
+abort = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: libc.abort())
+getattr(libc, "__cxa_atexit")(abort, None, None)  # what a native thread does to a process whose Python is taken down under it
+atexit.register(print, "closed")
+left_once_stopped(lambda: sys.exit(int(sys.argv[1])))
+"""
+
+
+def test_after_a_stop_native_threads_do_not_change_the_exit_code() -> None:
+    """What Python is to do at its end is done; then the process ends, whatever libraries would do after that."""
+    ends = {}
+    for code in (foreground.STOPPED, 0):
+        done = subprocess.run([sys.executable, "-c", NATIVE, str(code)], capture_output=True, text=True, timeout=60)
+        assert done.stdout == "closed\n"
+        ends[code] = done.returncode
+    assert ends[foreground.STOPPED] == foreground.STOPPED
+    assert ends[0] < 0  # as a process of such a library ends
