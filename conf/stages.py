@@ -12,6 +12,7 @@ from typing import Any
 
 from conf.schema import Recipe
 from conf.schema.texts import TEXT_COLUMNS
+from conf.schema.windows import SERIES_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,17 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
-    return found | ({"text": whole["text"]} if recipe.modality == "text" and "image" in each.parts else {})
+    own = recipe.modality
+    return found | ({own: whole[own]} if own in ("text", "series") and "image" in each.parts else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
     """The columns that are read of a source, where records have several."""
     if recipe.modality == "text":
         return {"columns": list(TEXT_COLUMNS), "label": "label"}
+    if recipe.series is not None:  # readers refuse windows of another form
+        form = [recipe.series.length, len(recipe.series.channels)]
+        return {"columns": list(SERIES_COLUMNS), "label": "label", "window": form}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 

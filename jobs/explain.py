@@ -204,6 +204,10 @@ def _augmented(config: Config, found: Explained) -> None:
         from jobs.texts.again import child_batch as text_batch
 
         batch = text_batch(row, parents)
+    elif config.recipe.modality == "series":
+        from jobs.series.again import child_batch as series_batch
+
+        batch = series_batch(row, parents)
     else:
         batch = _child_batch(row, parents, bool(compiled.needs_partners))
     for told in compiled.explain(batch, seed)[0]["steps"]:

@@ -26,6 +26,7 @@ from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.progress import progress
 from jobs.plain_tables import rows
+from udfs.names import plural
 
 BATCH_ROWS = 512
 SHARD_ROWS = 10_000
@@ -41,7 +42,7 @@ def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Cou
     kinds = KINDS if config.recipe.modality == "image" else TABLE_KINDS
     kind = kind or next(iter(kinds))
     if kind not in kinds:
-        raise RecipeError(f"--format {kind}: for {config.recipe.modality}s there are {', '.join(kinds)}.")
+        raise RecipeError(f"--format {kind}: for {plural(config.recipe.modality)} there are {', '.join(kinds)}.")
     strange = sorted(set(splits) - set(SPLITS_THERE))
     if strange:
         raise RecipeError(f"--split {strange[0]}: a dataset has {', '.join(SPLITS_THERE)}.")
@@ -120,8 +121,9 @@ def _table_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> I
 
 
 def cell_columns(config: Config) -> list[str]:
-    """The columns of a row that holds cells: the recipe's, or label and text."""
-    return list(config.recipe.columns) or ["label", "text"]
+    """The columns of a row that holds cells: the recipe's, or the label and the text or series."""
+    of = "series" if config.recipe.modality == "series" else "text"
+    return list(config.recipe.columns) or ["label", of]
 
 
 def given_name(config: Config, column: str) -> str:
@@ -131,11 +133,13 @@ def given_name(config: Config, column: str) -> str:
 
 
 def plain_cell(value: Any) -> Any:
-    """A CSV cell: numbers as they are, text safe from being run, dates as ISO 8601, booleans in small letters."""
+    """A CSV cell: numbers as they are, lists as JSON, text safe from being run, dates in ISO 8601, true and false."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or isinstance(value, int | float):
         return value
+    if isinstance(value, list):
+        return json.dumps([None if each != each else each for each in value])  # NaN is missing
     return safe_cell(value.isoformat() if hasattr(value, "isoformat") else value)
 
 

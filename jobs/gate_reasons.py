@@ -1,7 +1,7 @@
 """Why the gate refuses a staged row: what verdicts of each modality are asked, in order, and how they are put in words.
 
-Images and texts: `image_unreadable` or `empty`, `label_disagrees` (of texts among synthetic rows only: steps keep
-the label, and judges of few texts know less than it), `copy_of_train`, `too_far`. Tables: `breaks_constraint`,
+Images, texts and series: `image_unreadable` or `empty`, `label_disagrees` (of texts and series among synthetic rows
+only: steps keep the label, and judges of few rows know less), `copy_of_train`, `too_far`. Tables: `breaks_constraint`,
 `copy_of_train`, `unlikely` (less than nearly all train rows, by the row's own generator), `too_far`. Copies are refused
 among synthetic rows only: a child lies near its parent by construction.
 """
@@ -15,7 +15,12 @@ from conf.schema import Gate
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-TOLD = {"image": "is_unreadable", "table": "breaks_constraint", "text": "is_unreadable"}  # what every verdict says
+TOLD = {
+    "image": "is_unreadable",
+    "table": "breaks_constraint",
+    "text": "is_unreadable",
+    "series": "is_unreadable",
+}  # what every verdict says
 _OF_IMAGES = "agreement %.3f, looks like %s, nearest train row %s, %.2f of the usual distance"
 _OF_TABLES = "nearest train row %s, %.2f of the usual distance"
 
@@ -30,7 +35,7 @@ def reasons(modality: str, gate: Gate) -> list[tuple[str, Column]]:
         broken = [("breaks_constraint", F.col("breaks_constraint"))]
         return [*broken, *copies, ("unlikely", F.col("is_unlikely")), ("too_far", F.col("is_far"))]
     unlike = ("label_disagrees", F.col("agreement") < gate.min_label_agreement)
-    if modality == "text":
+    if modality in ("text", "series"):
         unlike = (unlike[0], (F.col("row_origin") == "synthetic") & unlike[1])
         return [("empty", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]
     return [("image_unreadable", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]

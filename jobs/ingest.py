@@ -79,7 +79,8 @@ def _typed(rows: DataFrame, schema: pa.Schema) -> DataFrame:
 
     typed = []
     for field in from_arrow_schema(schema):
-        cell = F.col(field.name) if field.name in rows.columns else F.lit(None)  # what later stages add
+        readable = field.name in rows.columns and field.name != "series"  # of which `raw` has the numbers as text
+        cell = F.col(field.name) if readable else F.lit(None)  # what later stages add
         typed.append(cell.cast(field.dataType).alias(field.name))
     return rows.select(*typed)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from udfs import records
 from udfs.rng import RowRandom
+from udfs.series.compiled import CompiledSeries
 from udfs.steps import Compiled
 from udfs.table.compiled import CompiledTable
 from udfs.table.space import borderline
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Places = NDArray[np.int64]
-AnyCompiled = Compiled | CompiledTable | CompiledText
+AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries
 NEIGHBOURS = 5
 CELL_ROWS = 20_000  # of one class that are compared with each other: keeps `nearest` linear beyond
 BLOCK_ROWS = 1024  # of distances at a time

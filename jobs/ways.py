@@ -11,7 +11,7 @@ from types import ModuleType
 
 from conf.schema import Recipe
 
-PACKAGES = {"image": "jobs.images", "table": "jobs.tabular", "text": "jobs.texts"}
+PACKAGES = {"image": "jobs.images", "table": "jobs.tabular", "text": "jobs.texts", "series": "jobs.series"}
 
 
 def way_of(recipe: Recipe, stage: str) -> ModuleType:

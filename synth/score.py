@@ -25,6 +25,7 @@ from synth.duty import Duty, answered, effort_of, trained
 from synth.encode import list_files, read_rows
 from synth.judges import CnnJudge
 from synth.judges.folds import folds
+from synth.series import score as series
 from synth.spread import gathered, shared, spread
 from synth.tables import score as tables
 from synth.texts import score as texts
@@ -39,7 +40,9 @@ FLAGS = ("is_copy", "is_far", "is_unreadable")
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Judge all staged rows, one by one and as a whole."""
     place = runs.locate(config, "score")
-    judged: Any = {"image": _judged, "table": tables.judged, "text": texts.judged}[config.recipe.modality]
+    judged: Any = {"image": _judged, "table": tables.judged, "text": texts.judged, "series": series.judged}[
+        config.recipe.modality
+    ]
     with progress("score", None, "judges") as bar:
         counts, found = judged(config, place, bar)
     runs.write_json(place.folder, "usefulness.json", found)

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from conf.schema import Recipe
 
-PACKAGES = {"image": "synth.images", "table": "synth.tables", "text": "synth.texts"}
+PACKAGES = {"image": "synth.images", "table": "synth.tables", "text": "synth.texts", "series": "synth.series"}
 
 
 def way_of(recipe: Recipe, part: str) -> ModuleType:

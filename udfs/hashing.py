@@ -104,7 +104,20 @@ def _valid_words(column: pa.Array) -> Words:
         return mix(column.cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64) + GAMMA)
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind):
         return _of_codes(column.dictionary_encode())
+    if pa.types.is_list(kind) and pa.types.is_floating(kind.value_type):
+        return _of_lists(column)
     return np.array([word_of(repr(value)) for value in column.to_pylist()], np.uint64)
+
+
+def _of_lists(column: pa.ListArray) -> Words:
+    """Words of lists of numbers: of their bytes, one zero and one NaN."""
+    values = column.flatten().to_numpy(zero_copy_only=False) + 0.0
+    values[np.isnan(values)] = np.nan
+    ends = np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy()).tolist()
+    starts = [0, *ends[:-1]]
+    spans = (values[at:end].tobytes() for at, end in zip(starts, ends, strict=True))
+    raw = b"".join(hashlib.blake2b(span, digest_size=8).digest() for span in spans)
+    return np.frombuffer(raw, ">u8").astype(np.uint64)
 
 
 def _of_codes(column: pa.DictionaryArray) -> Words:

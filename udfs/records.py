@@ -82,12 +82,21 @@ def text_schema() -> pa.Schema:
     return pa.schema([*LINEAGE, pa.field("label", pa.string()), soft, pa.field("text", pa.string())])
 
 
+def series_schema() -> pa.Schema:
+    """Columns of a window's row: lineage, label, soft label, its values last, time-major; NaN is missing."""
+    soft = pa.field("soft_label", pa.map_(pa.string(), pa.float64()))
+    values = pa.field("series", pa.list_(pa.float32()))
+    return pa.schema([*LINEAGE, pa.field("label", pa.string()), soft, values])
+
+
 def row_schema(recipe: Any) -> pa.Schema:
     """The columns of a recipe's rows, whatever their modality."""
     if recipe.modality == "table":
         return table_schema(TableForm.of(recipe).schema())
     if recipe.modality == "text":
         return text_schema()
+    if recipe.modality == "series":
+        return series_schema()
     return image_schema(recipe.image.masks, recipe.image.boxes)
 
 

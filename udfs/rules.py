@@ -70,7 +70,10 @@ def resolved(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str], modal
         prefix = "image" if name.startswith(longtail.PREFIX) else name.partition(".")[0]
         if prefix in names.MODULES and prefix != modality:
             known = ", ".join(names.step_names(modality))
-            raise StepError(f"{name} is for {prefix}s and these are {modality}s, which have {known}.", place)
+            raise StepError(
+                f"{name} is for {names.plural(prefix)} and these are {names.plural(modality)}, which have {known}.",
+                place,
+            )
         try:
             out.append(Step(name, names.complete_options(name, options or {})))
         except StepError as error:

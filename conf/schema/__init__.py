@@ -18,7 +18,8 @@ from conf.schema.runtime import JudgeRuntime, RayRuntime, Runtime, SampleRuntime
 from conf.schema.sources import Source
 from conf.schema.tables import Column, ColumnName, Fill, Task
 from conf.schema.texts import TextForm
-from conf.schema.together import check_tables, check_texts, check_words, laid_out
+from conf.schema.together import check_series, check_tables, check_texts, check_words, laid_out
+from conf.schema.windows import SeriesForm
 
 
 def _labels(value: list[str]) -> list[str]:
@@ -33,12 +34,13 @@ class Recipe(Part):
 
     name: Name
     about: str = ""
-    modality: Literal["image", "table", "text"]
+    modality: Literal["image", "table", "text", "series"]
     if TYPE_CHECKING:  # there where the modality has images, which `_fits_its_modality` checks
         image: ImageForm
     else:
         image: ImageForm | None = None
     text: TextForm | None = None
+    series: SeriesForm | None = None
     labels: Annotated[list[str], Field(max_length=10_000), AfterValidator(_labels)] = []
     columns: dict[ColumnName, Column] = {}
     missing: list[str] = [""]
@@ -74,11 +76,13 @@ class Recipe(Part):
         if self.modality == "image":
             if self.image is None or len(self.labels) < 2:
                 raise ValueError("a recipe of images needs image: with its height, width, channels, and labels: of two")
-            said = [name for name in ("columns", "task") if getattr(self, name)]
+            said = [name for name in ("text", "series", "columns", "task") if getattr(self, name)]
             if said:
-                raise ValueError(f"{said[0]} goes with tables, and the modality is image")
+                raise ValueError(f"{said[0]} does not go with images, and the modality is image")
         elif self.modality == "text":
             check_texts(self)
+        elif self.modality == "series":
+            check_series(self)
         else:
             check_tables(self)
         check_words(self)
@@ -119,6 +123,6 @@ __all__ = [
     "IMAGE_MODELS", "MAX_NAME", "TABLE_MODELS", "Amount", "Augment", "Clean", "Column", "Count", "Duplicates",
     "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
-    "Runtime", "SampleRuntime", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
+    "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
     "TextForm", "Train", "TrainRuntime",
 ]  # fmt: skip

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from conf.schema.making import IMAGE_MODELS, TABLE_MODELS
+from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
+from conf.schema.windows import SERIES_COLUMNS
 
 if TYPE_CHECKING:
     from conf.schema import Recipe
@@ -31,9 +33,20 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "judge": ("words", "characters", "bag"),
         "outliers": (),
     },
+    "series": {
+        "reader": ("ts", "blocks", "json_lines", "parquet"),
+        "model": (),
+        "judge": ("nearest", "rocket"),
+        "outliers": (),
+    },
 }
 LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
 _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regression": ("integer", "number")}
+
+
+def plural(modality: str) -> str:
+    """What several of a modality's rows are called."""
+    return modality if modality.endswith("s") else f"{modality}s"
 
 
 def for_tables(value: dict[str, Any]) -> dict[str, Any]:
@@ -65,32 +78,64 @@ def for_texts(value: dict[str, Any]) -> dict[str, Any]:
     return laid
 
 
+def for_series(value: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of series with what follows from its being one: near copies are not looked for."""
+    clean, evaluate = value.get("clean") or {}, value.get("evaluate")
+    laid = dict(value)
+    if isinstance(clean, dict):
+        laid["clean"] = {**clean, "duplicates": {"near": "keep", **(clean.get("duplicates") or {})}}
+    if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
+        laid["evaluate"] = {**(evaluate or {}), "judges": ["nearest", "rocket"]}
+    return laid
+
+
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     """A recipe with what follows from its modality."""
-    lay_out = {"table": for_tables, "text": for_texts}.get(str(value.get("modality")))
+    lay_out = {"table": for_tables, "text": for_texts, "series": for_series}.get(str(value.get("modality")))
     return lay_out(value) if lay_out else value
 
 
 def check_texts(recipe: Recipe) -> None:
     """Raise ValueError where a text's recipe does not hold together."""
-    said = [name for name in ("image", "columns", "task") if getattr(recipe, name)]
+    said = [name for name in ("image", "series", "columns", "task") if getattr(recipe, name)]
     if said:
         raise ValueError(f"{said[0]} does not go with texts, which have text: and labels:")
     if len(recipe.labels) < 2:
         raise ValueError("a recipe of texts needs labels: of two")
     if recipe.label is not None:
         raise ValueError("label: is for images; a text without a label is refused")
-    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - {"text", "label"})
+    _check_columns(recipe, TEXT_COLUMNS)
+
+
+def check_series(recipe: Recipe) -> None:
+    """Raise ValueError where a recipe of series does not hold together."""
+    said = [name for name in ("image", "text", "columns", "task") if getattr(recipe, name)]
+    if said:
+        raise ValueError(f"{said[0]} does not go with series, which have series: and labels:")
+    if recipe.series is None or len(recipe.labels) < 2:
+        raise ValueError("a recipe of series needs series: with its length and channels, and labels: of two")
+    if recipe.label is not None:
+        raise ValueError("label: is for images; a series without a label is refused")
+    if recipe.clean.duplicates.near != "keep":
+        raise ValueError("near copies of series are not looked for: say near: keep. Exact ones are")
+    _check_columns(recipe, SERIES_COLUMNS)
+
+
+def _check_columns(recipe: Recipe, known: tuple[str, ...]) -> None:
+    """Raise ValueError where a source maps to a column that is none, or has rows without labels."""
+    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - set(known))
     if strange:
-        raise ValueError(f"a source maps to the column {strange[0]!r}; texts have the columns text and label")
+        told = " and ".join(known)
+        raise ValueError(f"a source maps to the column {strange[0]!r}; {plural(recipe.modality)} have {told}")
     if any(source.split == "unlabelled" for source in recipe.sources):
-        raise ValueError("a source of texts has the split unlabelled, and texts need their label")
+        many = plural(recipe.modality)
+        raise ValueError(f"a source of {many} has the split unlabelled, and {many} need their label")
 
 
 def check_tables(recipe: Recipe) -> None:
     """Raise ValueError where a table's recipe does not hold together."""
-    if recipe.image is not None or recipe.text is not None:
-        raise ValueError("image and text go with other modalities, and this one is table")
+    if recipe.image is not None or recipe.text is not None or recipe.series is not None:
+        raise ValueError("image, text and series go with other modalities, and this one is table")
     if not recipe.columns or recipe.task is None:
         raise ValueError("a recipe of tables needs columns: with a type for each, and task: with kind and label")
     mine = [name for name in recipe.columns if name.startswith("row_")]
@@ -170,4 +215,4 @@ def check_words(recipe: Recipe) -> None:
     for kind, where, word in said:
         if word not in known[kind]:
             there = ", ".join(known[kind]) or "none"
-            raise ValueError(f"{where}: {word} is not for {recipe.modality}s, which have {there}")
+            raise ValueError(f"{where}: {word} is not for {plural(recipe.modality)}, which have {there}")

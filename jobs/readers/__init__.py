@@ -15,6 +15,7 @@ from types import ModuleType
 from conf import Config, runs
 from conf.schema import Recipe, Source
 from conf.schema.texts import TEXT_COLUMNS
+from conf.schema.windows import SERIES_COLUMNS
 from jobs.readers.record import Piece, Reading, Record
 
 __all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
@@ -32,12 +33,15 @@ def reading(config: Config, source: Source) -> Reading:
         masks=form is not None and form.masks,
         boxes=form is not None and form.boxes,
         columns=_columns(recipe),
-        label=recipe.label_column if task or recipe.modality == "text" else None,
+        window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
+        label=recipe.label_column if task or recipe.modality in ("text", "series") else None,
     )
 
 
 def _columns(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """Names and types of what is read of a record, where it has several columns."""
+    if recipe.modality == "series":
+        return tuple((name, "series" if name == "series" else "category") for name in SERIES_COLUMNS)
     if recipe.modality == "text":
         return tuple((name, "category") for name in TEXT_COLUMNS)
     return tuple((name, column.type) for name, column in recipe.columns.items())

@@ -33,6 +33,7 @@ class Reading:
     boxes: bool = False
     columns: tuple[tuple[str, str], ...] = ()  # of a table: names and types, in the recipe's order
     label: str | None = None  # of a table: the column that is the label
+    window: tuple[int, int] = (0, 0)  # of series: steps and channels
 
     def error(self, message: str) -> RecipeError:
         """A person's mistake, with the recipe and the source in front."""

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from jobs.readers.record import Reading
 from jobs.tabular import drift
 from jobs.tabular.cells import Cells
+from udfs.series.windows import as_text
 
 GROUP = "row_group_given"
 POSITION = "row_position"
@@ -38,6 +39,8 @@ def text_of(values: pa.Array | pa.ChunkedArray) -> pa.Array:
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type):
+        return pa.array([as_text(value) for value in values.to_pylist()], pa.string())
     return values.cast(pa.string())
 
 

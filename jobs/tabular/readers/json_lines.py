@@ -15,6 +15,7 @@ from jobs.readers.record import PIECE_BYTES, Piece, Reading, Record, fingerprint
 from jobs.tabular import drift, files
 from jobs.tabular.blocks import Block, blocks
 from jobs.tabular.cells import Cells
+from udfs.series.windows import as_text
 
 HEAD_BYTES = 256 << 10
 _DAMAGE = (OSError, EOFError, pa.ArrowException)
@@ -121,7 +122,7 @@ def _row(task: Reading, text: bytes, position: str, known: dict[str, str]) -> di
             if task.source.drift == "refuse" and key != task.source.group_column:
                 return _refused(position, "column_added", f"the key {key!r} is not among the columns", text)
             continue
-        cell = _cell(value)
+        cell = as_text(value) if declared[mine] == "series" else _cell(value)
         if cell is None and value is not None:
             return _refused(position, "cell_nested", f"{key} holds a list or an object", text)
         if cell is not None and not _is_utf8(cell):

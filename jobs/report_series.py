@@ -1,0 +1,147 @@
+"""What the report shows of series: charts, curves by class and origin, what each step changed, refusals, lineage.
+
+Curves are drawn as plain lines of SVG, some hundred bytes each, every channel between its least and greatest value
+among the windows shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from conf import Config
+from conf.runs import Done
+from jobs import report_pictures as pictures_of
+from jobs import report_rows as rows
+from jobs.report_figures import COLOURS
+from jobs.report_tables import MEASURES
+from jobs.report_texts import charts, generator, train_counts
+from jobs.series.again import child_batch
+from jobs.series.augment import compiled
+from udfs.records import ORIGINS
+
+__all__ = ["charts", "generator", "pictures", "train_counts"]
+
+SHOWN_EACH = 5  # windows of each class and origin
+SHOWN_CHANNELS = 6
+SHOWN_STEPS = 200  # of a curve; longer ones are thinned
+LOOKED_AT = 400  # children whose steps are looked at, of the lowest hashes
+REFUSED_EACH = 2
+WIDTH, HEIGHT, EDGE = 120, 44, 2
+PAYLOAD = rows.Payload("label", ("label", "series"))
+Span = tuple[float, float]
+Window = NDArray[np.float64]  # (T, C)
+
+
+def pictures(config: Config, dones: Mapping[str, Done], per_strip: int) -> dict[str, Any]:
+    """Curves to look at: of each class and origin, what steps changed, refused rows, and where a few come from."""
+    train = f"{dones['clean'].folder}/rows/row_split=train"
+    accepted = f"{dones['gate'].folder}/accepted" if "gate" in dones else ""
+    shown = rows.chosen(train, SHOWN_EACH, payload=PAYLOAD)
+    shown += rows.chosen(accepted, SHOWN_EACH, payload=PAYLOAD) if accepted else []
+    origins = rows.grouped(shown, "origin")
+    form = config.recipe.series
+    assert form is not None
+    channels = form.channels[:SHOWN_CHANNELS]
+    windows = {row.id: _window(row, len(form.channels)) for row in shown}
+    spans = [_span([each[:, place] for each in windows.values()]) for place in range(len(channels))]
+    classes = config.recipe.labels[: pictures_of.SHOWN_CLASSES]
+    return {
+        "channels": channels,
+        "classes": [_class(label, shown, windows, spans, per_strip) for label in classes],
+        "repairs": dones["clean"].counts.get("changed", {}),
+        "steps": _steps(config, dones, train) if "augment" in dones else [],
+        "refused": _refused(dones),
+        "lineage": [row for origin, count in pictures_of.LINEAGE for row in origins.get(origin, [])[:count]],
+        "measure_names": MEASURES,
+    }
+
+
+def _window(row: rows.Shown, channels: int) -> Window:
+    """(T, C)."""
+    values = [np.nan if value is None else value for value in row.cells.get("series") or []]
+    return np.array(values, np.float64).reshape(-1, channels)
+
+
+def _span(curves: Sequence[Window]) -> Span:
+    """The least and greatest value of some curves."""
+    told = np.concatenate([np.zeros(0), *curves])
+    told = told[np.isfinite(told)]
+    return (float(told.min()), float(told.max())) if len(told) else (0.0, 1.0)
+
+
+def _class(
+    label: str, shown: list[rows.Shown], windows: Mapping[str, Window], spans: Sequence[Span], most: int
+) -> dict[str, Any]:
+    """The curves of some windows of a class, by origin, a picture for each channel."""
+    mine = rows.grouped([row for row in shown if row.label == label], "origin")
+    told = []
+    for origin in ORIGINS:
+        some = [windows[row.id] for row in mine.get(origin, [])[:most]]
+        if some:
+            title = f"{label}, {origin}"
+            drawn = [curves([w[:, at] for w in some], span, COLOURS[origin], title) for at, span in enumerate(spans)]
+            told.append((origin, drawn))
+    return {"label": label, "origins": told}
+
+
+def curves(some: Sequence[Window], span: Span, colour: str, title: str) -> Markup:
+    """Curves over one another as inline SVG; what is missing leaves a gap."""
+    low, high = span
+    lines = [_line(curve, low, high - low or 1.0) for curve in some]
+    paths = Markup("").join(Markup('<path d="{}"/>').format(line) for line in lines)
+    head = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" fill="none" stroke="{}">')
+    return head.format(title, WIDTH, HEIGHT, WIDTH, colour) + paths + Markup("</svg>")
+
+
+def _line(curve: Window, low: float, width: float) -> str:
+    """A curve as an SVG path."""
+    places = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), SHOWN_STEPS)).round().astype(np.int64))
+    across = EDGE + (WIDTH - 2 * EDGE) * places / max(1, len(curve) - 1)
+    down = HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (curve[places] - low) / width
+    told, pen = [], "M"
+    for x, y in zip(across.tolist(), down.tolist(), strict=True):
+        if np.isfinite(y):
+            told.append(f"{pen}{x:.1f} {y:.1f}")
+            pen = "L"
+        else:
+            pen = "M"
+    return "".join(told)
+
+
+def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[str, Any]]:
+    """How many of some children each step changed, and by how much at most."""
+    some = rows.chosen(f"{dones['augment'].folder}/rows", LOOKED_AT, ("row_origin",), PAYLOAD)
+    parents = {row.id: row for row in rows.by_id([train], sorted({p for row in some for p in row.parents}), PAYLOAD)}
+    known = {each.id: {**each.cells, "soft_label": None} for each in parents.values()}
+    batches = [
+        child_batch({"row_id": row.id, "row_parents": list(row.parents)}, known)
+        for row in some
+        if all(parent in known for parent in row.parents)
+    ]
+    if not batches:
+        return []
+    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    told = [each["steps"] for each in compiled(config).explain(whole, config.recipe.seed)]
+    found = []
+    for place, first in enumerate(told[0]):
+        moved = [steps[place]["parameters"]["moved"] for steps in told if steps[place]["fired"]]
+        middle = float(np.median(moved)) if moved else 0.0
+        found.append({"name": first["step"], "changed": len(moved), "of": len(told), "moved": middle})
+    return found
+
+
+def _refused(dones: Mapping[str, Done]) -> list[dict[str, Any]]:
+    """Some refused rows of each stage and reason."""
+    found = []
+    for key, done in dones.items():
+        some = rows.chosen(f"{done.folder}/refused", REFUSED_EACH, ("row_reason",), PAYLOAD)
+        for reason, refused in sorted(rows.grouped(some, "reason").items()):
+            told = [{"label": row.label, "source": row.source, "detail": row.detail} for row in refused]
+            found.append({"stage": key, "reason": reason, "rows": told})
+    return found[: pictures_of.SHOWN_REASONS]

@@ -1,0 +1,1 @@
+"""Time series: what the shared stages do of their own for them."""

@@ -1,0 +1,1 @@
+"""Time series: what their judges work with."""

@@ -1,0 +1,86 @@
+"""Sets of windows for judges, read from stage folders, bounded by hash: the same rows whatever the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from conf import Config
+from synth.arms import Pool, groups_of, lowest, soft_labels
+from synth.encode import list_files, to_codes
+from synth.series.rows import Question, Rows, joined
+from udfs.records import MAKER_HEX
+from udfs.series.windows import stacked
+
+COLUMNS = ("row_origin", "row_parents", "row_label_source", "row_group", "label", "soft_label", "series")
+MAX_BYTES = 512 << 20  # of values in one set: long windows bound the rows before `max_rows` does
+VALUE_BYTES = 8
+
+
+def row_bound(config: Config) -> int:
+    """How many rows a set may have."""
+    steps, channels = form_of(config)
+    return max(1, min(config.recipe.evaluate.max_rows, MAX_BYTES // (VALUE_BYTES * steps * channels)))
+
+
+def form_of(config: Config) -> tuple[int, int]:
+    """Steps and channels of every window."""
+    form = config.recipe.series
+    assert form is not None
+    return form.length, len(form.channels)
+
+
+def real_pool(folder: str, split: str, config: Config) -> Pool[Rows]:
+    """The real rows of a split, of a stage's `rows` folder; none where there is no such split."""
+    return read_pool(list_files(f"{folder}/rows/row_split={split}"), config, {})
+
+
+def read_pool(
+    files: Sequence[str], config: Config, parents: Mapping[str, int], origin: str | None = None
+) -> Pool[Rows]:
+    """Rows of these files, those of the lowest hashes, of one origin where asked.
+
+    `parents` tells real rows' groups, so that children join them.
+    """
+    table, total = lowest(files, COLUMNS, row_bound(config), origin=origin)
+    return replace(to_pool(table, config, parents), total=total) if table is not None else empty_pool(config)
+
+
+def to_pool(table: pa.Table, config: Config, parents: Mapping[str, int]) -> Pool[Rows]:
+    """The rows of a table; those without a value, or with an infinite one, are named in `unreadable`."""
+    labels = config.recipe.labels
+    windows = stacked(table.column("series"), *form_of(config))
+    infinite, missing = np.isinf(windows).any(axis=(1, 2)), np.isnan(windows).all(axis=(1, 2))
+    good = np.asarray(~(infinite | missing))
+    ids = table.column("row_id").to_pylist()
+    bad = tuple(row for row, fine in zip(ids, good, strict=True) if not fine)
+    table = table.filter(pa.array(good))
+    real = np.array(table.column("row_origin").to_pylist()) == "real"
+    rows = Rows(
+        windows[good],
+        to_codes(table, labels),
+        Question(tuple(labels)),
+        soft_labels(table, labels),
+        groups_of(table, parents),
+        real,
+    )
+    return Pool(table.column("row_id").to_pylist(), rows, len(good), bad)
+
+
+def empty_pool(config: Config) -> Pool[Rows]:
+    """No rows."""
+    rows = Rows(np.zeros((0, *form_of(config))), np.zeros(0, np.int64), Question(tuple(config.recipe.labels)))
+    return Pool([], rows, 0)
+
+
+def merged(pools: Sequence[Pool[Rows]], config: Config) -> Pool[Rows]:
+    """The rows of several pools, in the order of their hashes."""
+    ids = [row for pool in pools for row in pool.ids]
+    if not ids:
+        return empty_pool(config)
+    rows = joined([pool.rows for pool in pools if len(pool)])
+    order = np.argsort(np.array([row[MAKER_HEX:] + row[:MAKER_HEX] for row in ids]), kind="stable")
+    return replace(Pool(ids, rows, 0).take(order), total=sum(pool.total for pool in pools))

@@ -1,0 +1,115 @@
+"""What is said of each made window: does it look like its label, how near does it lie to train rows, is it a copy?
+
+Nearness is Euclidean over channels scaled by the train rows, as a ratio to what held-out rows show: `distance_ratio` 1
+is as far from its nearest train row as the farthest twentieth of held-out rows are. A copy has the values of a train
+row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from conf import Config
+from conf.schema import Gate
+from synth.arms import Pool
+from synth.series.rows import Judge, Numbers, Rows
+from synth.series.scaled import flat, nearest, scale_of, scaled
+from synth.verdicts import SCHEMA
+from udfs import records
+from udfs.series.scaling import Scale
+
+FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
+LEAST_UNIT = 1e-9
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Who judges, against what: judges of one fold each, train rows scaled and flat, and the unit of distance."""
+
+    judges: Sequence[Judge]
+    fold_of: dict[int, int]  # a train row's group -> the judge that has not seen it
+    train: Pool[Rows]
+    scale: Scale
+    known: Numbers
+    content: frozenset[bytes]  # of train rows, as `_content` has it
+    far_unit: float
+    max_distance_factor: float
+
+
+def bench(
+    judges: Sequence[Judge], fold_of: dict[int, int], train: Pool[Rows], val: Pool[Rows], config: Config
+) -> Bench:
+    """Measure on held-out rows how near windows come to train rows by themselves."""
+    scale = scale_of(train.rows.windows)
+    known = flat(scaled(train.rows.windows, scale))
+    unit = 1.0
+    if len(val):
+        unit = float(np.quantile(nearest(flat(scaled(val.rows.windows, scale)), known)[0], FAR_QUANTILE))
+    factor = config.recipe.gate.max_distance_factor
+    content = frozenset(_content(train.rows))
+    return Bench(judges, fold_of, train, scale, known, content, max(unit, LEAST_UNIT), factor)
+
+
+def _content(rows: Rows) -> list[bytes]:
+    """The values of each window as rows hold them, one zero and one NaN."""
+    values = rows.windows.astype(np.float32) + np.float32(0)
+    values[np.isnan(values)] = np.nan
+    return [each.tobytes() for each in values]
+
+
+def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
+    """The verdicts on these rows, and on those that hold nothing, in SCHEMA."""
+    rows, classes = made.rows, made.rows.question.classes
+    said = opinions(rows, against)
+    distance, place = nearest(flat(scaled(rows.windows, against.scale)), against.known)
+    ratio = distance / against.far_unit
+    columns = {
+        "row_id": pa.array(made.ids, pa.string()),
+        "agreement": np.minimum(said, rows.shares).sum(1),
+        "predicted": pa.array([classes[code] for code in said.argmax(1)], pa.string()),
+        "nearest_id": pa.array([against.train.ids[each] for each in place.tolist()], pa.string()),
+        "nearest_distance": distance,
+        "distance_ratio": ratio,
+        "is_copy": pa.array([each in against.content for each in _content(rows)], pa.bool_()),
+        "is_far": ratio > against.max_distance_factor,
+        "is_unreadable": np.zeros(len(rows), bool),
+    }
+    return pa.concat_tables([pa.table(columns, schema=SCHEMA), _empty(made.unreadable)])
+
+
+def _empty(ids: Sequence[str]) -> pa.Table:
+    """The verdicts on rows that hold nothing."""
+    flags = {"is_unreadable": [True] * len(ids), "is_copy": [False] * len(ids), "is_far": [False] * len(ids)}
+    columns = {"row_id": pa.array(list(ids), pa.string()), **{n: pa.array(v, pa.bool_()) for n, v in flags.items()}}
+    return records.conform(pa.table(columns), SCHEMA)
+
+
+def opinions(rows: Rows, against: Bench) -> Numbers:
+    """float64[N, classes]: what the judges say, on average; a child of a train row is judged by the one that has not
+    seen its parent.
+    """
+    own = np.array([against.fold_of.get(group, -1) for group in rows.group_codes().tolist()], np.int64)
+    said = np.zeros((len(rows), len(rows.question.classes)))
+    for place, judge in enumerate(against.judges):
+        asked = np.flatnonzero((own == place) | (own < 0))
+        if len(asked):
+            weight = np.where(own[asked] < 0, 1 / len(against.judges), 1.0)
+            said[asked] += judge.predict(rows.windows[asked]) * weight[:, None]
+    return said
+
+
+def passing(told: pa.Table, synthetic: NDArray[np.bool_], gate: Gate) -> NDArray[np.bool_]:
+    """bool[N]: the rows that nothing speaks against, before the question whether rows like them are of use.
+
+    Labels and copies are asked of synthetic rows alone: steps keep the label, and a window that no step drew is its
+    parent's.
+    """
+    flags = {name: told.column(name).to_numpy() for name in ("is_unreadable", "is_far", "is_copy", "agreement")}
+    strange = flags["agreement"] < gate.min_label_agreement
+    copies = flags["is_copy"] if gate.copies == "quarantine" else np.zeros(len(synthetic), bool)
+    return ~(flags["is_unreadable"] | flags["is_far"] | (synthetic & (strange | copies)))
