@@ -12,7 +12,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Split
 from conf.schema.images import ImageForm
-from conf.schema.making import IMAGE_MODELS, TABLE_MODELS, Augment, Evaluate, Gate, Generate, Normalize, Rows, Train
+from conf.schema.making import (
+    IMAGE_MODELS,
+    TABLE_MODELS,
+    TEXT_MODELS,
+    Augment,
+    Evaluate,
+    Gate,
+    Generate,
+    Normalize,
+    Rows,
+    Train,
+)
 from conf.schema.parts import MAX_NAME, Count, Name, Part, Positive, Share, Step, Steps
 from conf.schema.runtime import JudgeRuntime, RayRuntime, Runtime, SampleRuntime, SparkRuntime, TrainRuntime
 from conf.schema.sources import Source
@@ -120,7 +131,8 @@ class Recipe(Part):
 
 
 __all__ = [
-    "IMAGE_MODELS", "MAX_NAME", "TABLE_MODELS", "Amount", "Augment", "Clean", "Column", "Count", "Duplicates",
+    "IMAGE_MODELS", "MAX_NAME", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment", "Clean", "Column", "Count",
+    "Duplicates",
     "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
     "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from conf.schema.making import IMAGE_MODELS, TABLE_MODELS
+from conf.schema.making import IMAGE_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
 from conf.schema.windows import SERIES_COLUMNS
@@ -29,7 +29,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "text": {
         "reader": ("csv", "json_lines", "parquet", "orc", "delta", "jdbc", "text_folder", "bundled_text"),
-        "model": (),
+        "model": TEXT_MODELS,
         "judge": ("words", "characters", "bag"),
         "outliers": (),
     },

@@ -1,1 +1,1 @@
-"""Texts: what their judges work with."""
+"""Texts: what their generators and their judges work with."""

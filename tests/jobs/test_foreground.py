@@ -121,7 +121,7 @@ from jobs.foreground import left_once_stopped
 
 libc = ctypes.CDLL(None)
 abort = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: libc.abort())
-getattr(libc, "__cxa_atexit")(abort, None, None)  # what a native thread does to a process whose Python is taken down under it
+getattr(libc, "__cxa_atexit")(abort, None, None)  # as a native thread may, while Python is taken down under it
 atexit.register(print, "closed")
 left_once_stopped(lambda: sys.exit(int(sys.argv[1])))
 """

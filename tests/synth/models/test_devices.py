@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from conf.schema import TABLE_MODELS
+from conf.schema import TABLE_MODELS, TEXT_MODELS
 from synth.models import image_gan, image_interpolation, image_vae
 from synth.models.image_mixture import movements
 from synth.tables.tokens import measure
@@ -47,6 +47,20 @@ def test_losses_of_tables_are_worked_out_where_the_model_is(name: str) -> None:
         "tokens": torch.from_numpy(tokens.encode(rows)[:256]),
         "label": torch.from_numpy(rows[:256, FORM.label_place].astype("int64")),
         "index": torch.arange(256),
+        "progress": torch.tensor(0.5),
+    }
+    assert {loss.device.type for loss in losses(model, batch)} == {ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", TEXT_MODELS)
+def test_losses_of_texts_are_worked_out_where_the_model_is(name: str) -> None:
+    module = importlib.import_module(f"synth.models.{name}")
+    config = dataclasses.replace(next(iter(module.PRESETS.values())), width=32)
+    model = module.build(config, module.Shape(torch.ones(41), 2, 24))
+    batch = {
+        "tokens": torch.randint(41, (8, 20)),
+        "label": torch.randint(2, (8,)),
+        "index": torch.arange(8),
         "progress": torch.tensor(0.5),
     }
     assert {loss.device.type for loss in losses(model, batch)} == {ELSEWHERE}

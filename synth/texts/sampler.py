@@ -1,0 +1,129 @@
+"""Rows of texts from a checkpoint. Torch only: Ray's actors, `explain` and a notebook call the same class.
+
+A row is a function of (maker, label, index): each of its pieces has one uniform of the row's own id. It is always
+computed at position index % BLOCK of a block of BLOCK rows, on one thread, so that not even its last bit depends on who
+asks for it. Label "" stands for rows whose label is drawn too, as often as train rows have it.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+
+from conf.errors import RecipeError, StageError
+from synth import checkpoint
+from synth.sampler import maker_of, with_weights
+from synth.texts.copies import Copies
+from synth.texts.drawing import Drawing
+from synth.texts.pieces import Pieces
+from synth.texts.training import BESIDE, COUNTS, PIECES, RUNS, WHOLES, Form, built
+from udfs import hashing, records
+from udfs.rng import GAMMA, Words, mix
+
+BLOCK = 64
+LABEL = 1 << 20  # the counter of the draw of a row's label
+_UNIT = 2.0**-53
+_SALT = hashing.word_of("text", "draw")
+
+
+class Sampler:
+    """Makes the texts of one checkpoint."""
+
+    label_column = "label"
+
+    def __init__(
+        self,
+        folder: str,
+        temperature: float = 1.0,
+        threads: int = 1,
+        device: str = "cpu",
+        where: str = "",
+        near: str = "",
+    ) -> None:
+        """Load and verify the checkpoint in `folder`.
+
+        Raises CheckpointError where it is damaged, RecipeError for conditions: texts have no columns to meet them. Rows
+        are always drawn on the CPU, `device` or not: another device rounds otherwise.
+        """
+        if where or near:
+            raise RecipeError(f"rows.where is {where or near!r}, and texts have no columns: it goes with tables.")
+        loaded = checkpoint.load(folder)
+        self.id, self.temperature, self.threads = loaded.id, temperature, threads
+        decode, tensors = loaded.card["decode"], loaded.tensors
+        form = Form(decode["model"], decode["options"], decode["labels"])
+        pieces = Pieces.from_array(tensors[PIECES].numpy())
+        weights = {name: tensor for name, tensor in tensors.items() if name not in BESIDE}
+        self.model = with_weights(
+            functools.partial(built, form, tensors[COUNTS], decode["context"]), weights, loaded.folder
+        )
+        copies = Copies(decode["run"], *(tensors[name].numpy().view(np.uint64) for name in (RUNS, WHOLES)))
+        self.drawing = Drawing(self.model, pieces, tensors[COUNTS] > 0, copies, self.model.config.top_p)
+        self.maker = maker_of(loaded.id, temperature)
+        self.schema = records.text_schema()
+        self.labels = form.labels
+        counts = np.array([decode["per_label"][label] for label in form.labels], np.float64)
+        self.shares = np.cumsum(counts) / counts.sum()
+
+    def __call__(self, label: str, start: int, stop: int) -> pa.Table:
+        """Rows `start` to `stop` of a label, as `records.text_schema` has them, hashes included."""
+        ids = self.ids(label, start, stop)
+        texts, codes = self._made(label, start, stop)
+        payload = {"label": pa.array([self.labels[code] for code in codes.tolist()], pa.string()), "text": texts}
+        table = pa.table({**self._lineage(label, start, ids), **payload})
+        return records.with_hashes(records.conform(table, self.schema))
+
+    def ids(self, label: str, start: int, stop: int) -> pa.Array:
+        """The ids of a label's rows."""
+        return hashing.numbered_ids(self.maker, label, start, stop)
+
+    def texts(self, label: str, start: int, stop: int) -> list[str]:
+        """The rows' texts alone."""
+        return self._made(label, start, stop)[0].to_pylist()
+
+    def _made(self, label: str, start: int, stop: int) -> tuple[pa.Array, NDArray[np.int64]]:
+        """Texts and labels of rows `start` to `stop`, whole blocks drawn one after the other."""
+        if label and label not in self.labels:
+            raise StageError(f"{label!r} is not among the checkpoint's labels {self.labels}.")
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+        first, texts, codes = start - start % BLOCK, list[str](), [np.zeros(0, np.int64)]
+        for at in range(first, stop, BLOCK) if stop > start else ():
+            words = hashing.id_words(self.ids(label, at, at + BLOCK), _SALT)
+            codes.append(self._codes(label, words))
+            uniforms = uniform(words, np.arange(self.model.shape.context))
+            texts += self.drawing.texts(torch.from_numpy(codes[-1]), uniforms, self.temperature)
+        here = slice(start - first, stop - first)
+        return pa.array(texts[here], pa.string()), np.concatenate(codes)[here]
+
+    def _codes(self, label: str, words: Words) -> NDArray[np.int64]:
+        """int64[N]: the label's place, or one drawn for each row."""
+        if label:
+            return np.full(len(words), self.labels.index(label))
+        return np.searchsorted(self.shares[:-1], uniform(words, np.array([LABEL]))[:, 0], side="right")
+
+    def _lineage(self, label: str, start: int, ids: pa.Array) -> dict[str, pa.Array]:
+        """Who made the rows, and which ones they are."""
+        count, schema = len(ids), records.LINEAGE
+        asked = f", label {label}" if label else ""
+        numbers = pa.array(np.arange(start, start + count)).cast(pa.string())
+        empty = pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
+        same = {"row_origin": "synthetic", "row_split": "train", "row_label_source": "generator"}
+        return {
+            "row_id": ids,
+            "row_parents": empty,
+            "row_flags": empty,
+            "row_source": pc.binary_join_element_wise(f"checkpoint {self.id}{asked}, index ", numbers, ""),
+            **{name: pa.repeat(pa.scalar(value, schema.field(name).type), count) for name, value in same.items()},
+        }
+
+
+def uniform(words: Words, counters: NDArray[np.int64]) -> NDArray[np.float64]:
+    """float64[N, len(counters)] in [0, 1): the draws of these numbers that belong to each row's word."""
+    with np.errstate(over="ignore"):
+        bits = mix(words[:, None] + (counters.astype(np.uint64) + np.uint64(1))[None] * GAMMA)
+    return (bits >> np.uint64(11)).astype(np.float64) * _UNIT
