@@ -4,7 +4,9 @@ transformer, trained from nothing on the train rows (Radford et al. 2019; rotary
 It begins with the label, whose vector is added to every later input too, so that no text drifts away from it. The last
 few pieces reach each position directly (Bengio et al. 2003): what attention would need many texts to learn. Its few
 texts are soon known by heart: dropout, weight decay and wrong pieces among its inputs work against that, and what
-held-out texts surprise it by decides when it is best. Nothing is known of a language but what the train rows show.
+held-out texts surprise it by decides when it is best. Nothing is known of a language but what the train rows show:
+of 200 short messages it learns their manner and few words, and judges are worse off with its rows; of 2,000 it writes
+words and phrases, and judges are no better off for them.
 """
 
 from __future__ import annotations
