@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from synth.models import Batch, Phase
 
@@ -95,8 +96,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         """(B, T, W) of (B, T, W); `turns` are the positions' cosines and sines (T, W / heads)."""
         query, key, value = self._asked(x, turns)
-        told = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self._after(x, told)
+        return self._after(x, _attended(query, key, value))
 
     def next(self, x: Tensor, turns: tuple[Tensor, Tensor], memory: tuple[Tensor, Tensor], at: int) -> Tensor:
         """(B, 1, W) of (B, 1, W): one more position `at`, which is put into memory."""
@@ -234,6 +234,14 @@ class Likelihood(nn.Module):
         shown = torch.where(is_wrong, others, tokens)
         nats = model.surprise(tokens, batch["label"], shown)
         return {"loss": nats.sum() / model.counts(tokens).sum()}
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(B, heads, T, D): values of the positions before and of each position itself, by how well they fit."""
+    if not query.is_cuda:
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    with sdpa_kernel(SDPBackend.MATH):  # the quick kernels of GPUs add up in no fixed order
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True)
 
 
 def _turns(context: int, width: int) -> Tensor:
