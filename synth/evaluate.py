@@ -21,12 +21,11 @@ from synth.cluster import Cluster
 from synth.duty import Duty, effort_of, trained
 from synth.encode import list_files
 from synth.judges import CnnJudge, Images
+from synth.labelled import evaluate as labelled
 from synth.likeness import closeness, likeness, reconstruction
 from synth.sampler import maker_of
-from synth.series import evaluate as series
 from synth.spread import shared, spread
 from synth.tables import evaluate as tables
-from synth.texts import evaluate as texts
 from synth.trials import Task, answers_of, arm_places, arms_of, compared, duties, rows_in
 from udfs.records import MAKER_HEX
 
@@ -36,9 +35,7 @@ Said = NDArray[np.float32]  # (test rows, labels)
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Measure what the grown dataset is worth."""
     place = runs.locate(config, "evaluate")
-    measured: Any = {"image": _measured, "table": tables.measured, "text": texts.measured, "series": series.measured}[
-        config.recipe.modality
-    ]
+    measured: Any = {"image": _measured, "table": tables.measured}.get(config.recipe.modality, labelled.measured)
     told, pools, judges = measured(config, place)
     runs.write_json(place.folder, "evaluate.json", told)
     rows = {name: pool.total for name, pool in pools.items()}

@@ -25,10 +25,9 @@ from synth.duty import Duty, answered, effort_of, trained
 from synth.encode import list_files, read_rows
 from synth.judges import CnnJudge
 from synth.judges.folds import folds
-from synth.series import score as series
+from synth.labelled import score as labelled
 from synth.spread import gathered, shared, spread
 from synth.tables import score as tables
-from synth.texts import score as texts
 from synth.usefulness import AUGMENT, STEPS_SHARE, TRAIN, Ask, usefulness
 from synth.verdicts import Bench, bench, judge_all
 from udfs import records
@@ -40,9 +39,7 @@ FLAGS = ("is_copy", "is_far", "is_unreadable")
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Judge all staged rows, one by one and as a whole."""
     place = runs.locate(config, "score")
-    judged: Any = {"image": _judged, "table": tables.judged, "text": texts.judged, "series": series.judged}[
-        config.recipe.modality
-    ]
+    judged: Any = {"image": _judged, "table": tables.judged}.get(config.recipe.modality, labelled.judged)
     with progress("score", None, "judges") as bar:
         counts, found = judged(config, place, bar)
     runs.write_json(place.folder, "usefulness.json", found)

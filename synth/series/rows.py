@@ -40,6 +40,11 @@ class Rows:
         return len(self.windows)
 
     @property
+    def payload(self) -> Windows:
+        """What judges are asked."""
+        return self.windows
+
+    @property
     def targets(self) -> Numbers:
         """float64[N]: the place of each row's class."""
         return self.labels.astype(np.float64)

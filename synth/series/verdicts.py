@@ -25,6 +25,7 @@ from udfs.series.scaling import Scale
 
 FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
 LEAST_UNIT = 1e-9
+JUDGE = "rocket"  # who says what a window looks like
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ class Rows:
         return len(self.texts)
 
     @property
+    def payload(self) -> tuple[str, ...]:
+        """What judges are asked."""
+        return self.texts
+
+    @property
     def targets(self) -> Numbers:
         """float64[N]: the place of each row's class."""
         return self.labels.astype(np.float64)

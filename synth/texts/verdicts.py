@@ -27,6 +27,7 @@ from udfs.text.near import normal_form
 
 FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
 MOST_FEATURES = 100_000
+JUDGE = "characters"  # who says what a text looks like
 BLOCK = 256  # rows whose cosines with all train rows are held at a time
 
 

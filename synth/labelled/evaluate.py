@@ -1,4 +1,4 @@
-"""Evaluate for series: what the made rows are worth to judges on real test rows.
+"""Evaluate for labelled rows: what the made rows are worth to judges on real test rows.
 
 The arms and the learning curve are those of synth/trials.py, the measures those of any classes (synth/tables/metrics).
 """
@@ -6,6 +6,7 @@ The arms and the learning curve are those of synth/trials.py, the measures those
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from conf import Config, runs
@@ -14,43 +15,52 @@ from conf.runs import Place
 from synth.arms import Pool, parents_of
 from synth.duty import Duty
 from synth.encode import list_files
-from synth.series.duty import asked
-from synth.series.pools import read_pool, real_pool, row_bound
-from synth.series.rows import Rows
+from synth.labelled.duty import asked, package_of, part_of
 from synth.spread import shared, spread
 from synth.tables.told import answers_told
 from synth.trials import Task, arms_of, duties
 
-Pools = dict[str, Pool[Rows]]
+Pools = dict[str, Pool[Any]]
 
 
 def measured(config: Config, place: Place) -> tuple[dict[str, Any], Pools, int]:
     """(evaluate.json, the rows, how many judges were trained)."""
     pools = _pools(config, place)
     arms = arms_of(pools)
-    wanted = duties(config, pools, arms, row_bound(config))
+    wanted = duties(config, pools, arms, _part(config).row_bound(config))
     return answers_told(config, pools, arms, _answers(config, pools, wanted)), pools, len(wanted)
+
+
+def _part(config: Config) -> ModuleType:
+    """How pools of this modality are read."""
+    return part_of(package_of(config.recipe), "pools")
 
 
 def _pools(config: Config, place: Place) -> Pools:
     """All rows that are needed, by what they are."""
-    real = runs.real_in(place).folder
+    real, part = runs.real_in(place).folder, _part(config)
     accepted = f"{place.inputs['gate'].folder}/accepted" if "gate" in place.inputs else ""
-    given = real_pool(real, "train", config)
+    given = part.real_pool(real, "train", config)
     files = list_files(accepted) if accepted else []
-    made = {origin: read_pool(files, config, parents_of(given), origin=origin) for origin in ("augmented", "synthetic")}
-    return {"given": given, **made, **{split: real_pool(real, split, config) for split in ("val", "test", "reserve")}}
+    made = {
+        origin: part.read_pool(files, config, parents_of(given), origin=origin) for origin in ("augmented", "synthetic")
+    }
+    return {
+        "given": given,
+        **made,
+        **{split: part.real_pool(real, split, config) for split in ("val", "test", "reserve")},
+    }
 
 
 def _answers(config: Config, pools: Pools, wanted: Mapping[Task, Duty]) -> dict[Task, Any]:
     """Train all judges as tasks, and ask each the test rows, once."""
     refs = {name: shared(pool) for name, pool in pools.items()}
-    windows = shared(pools["test"].rows.windows)
+    payload, package = shared(pools["test"].rows.payload), package_of(config.recipe)
     tasks = list(wanted)
     jobs = []
     for task in tasks:
         names = tuple(wanted[task].places)
-        jobs.append((wanted[task], windows, names, *(refs[name] for name in names)))
+        jobs.append((package, wanted[task], payload, names, *(refs[name] for name in names)))
     said: dict[Task, Any] = {}
     with progress("evaluate", len(jobs), "judges") as bar:
         for number, answer in spread(asked, jobs, config):
