@@ -43,6 +43,7 @@ SMALL_TABLE = (
 SMALL_TEXT = (
     'clean.rules.0={"text.reject_length": {"min_words": 4}}',  # which some texts do not have
     "augment.copies=2",
+    'generate=[{"model": "text_lm", "train": {"max_steps": 30}, "rows": {"like": "train", "total": 40}}]',
     "gate.usefulness=report",
     "evaluate.seeds=1",
     "evaluate.judges=[words]",
