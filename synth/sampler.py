@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -67,6 +68,22 @@ def maker_of(checkpoint_id: str, temperature: float, where: str = "") -> str:
     """
     told: dict[str, Any] = {"where": where or {}, "temperature": float(temperature)}
     return records.maker("synthetic", checkpoint_id, told, REVISION)
+
+
+def lineage_of(checkpoint_id: str, label: str, start: int, ids: pa.Array) -> dict[str, pa.Array]:
+    """Lineage columns of the rows of these ids, from index `start` on; label "" is drawn with the others."""
+    count, schema = len(ids), records.LINEAGE
+    asked = f", label {label}" if label else ""
+    numbers = pa.array(np.arange(start, start + count)).cast(pa.string())
+    empty = pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
+    same = {"row_origin": "synthetic", "row_split": "train", "row_label_source": "generator"}
+    return {
+        "row_id": ids,
+        "row_parents": empty,
+        "row_flags": empty,
+        "row_source": pc.binary_join_element_wise(f"checkpoint {checkpoint_id}{asked}, index ", numbers, ""),
+        **{name: pa.repeat(pa.scalar(value, schema.field(name).type), count) for name, value in same.items()},
+    }
 
 
 class Sampler:

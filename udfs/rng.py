@@ -40,6 +40,17 @@ def keys_of(text: str, count: int) -> Words:
     return mix(mix(mix(first) ^ second) ^ raw[:, 4])
 
 
+def unit(words: Words) -> Floats:
+    """float64 in [0, 1) of each word's upper 53 bits."""
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def numbered(words: Words, counters: NDArray[np.integer]) -> Floats:
+    """float64[N, len(counters)] in [0, 1): the draws of these numbers that belong to each row's word."""
+    with np.errstate(over="ignore"):
+        return unit(mix(words[:, None] + (counters.astype(np.uint64) + np.uint64(1))[None] * GAMMA))
+
+
 class RowRandom:
     """Draws for N rows.
 
@@ -78,8 +89,7 @@ class RowRandom:
 
     def uniform(self, low: float = 0.0, high: float = 1.0, size: tuple[int, ...] = ()) -> Floats:
         """float64[N, *size] in [low, high)."""
-        unit = (self.bits(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return low + unit * (high - low)
+        return low + unit(self.bits(size)) * (high - low)
 
     def ragged(self, counts: Sequence[int]) -> list[Floats]:
         """One draw: of row i float64[counts[i]] in [0, 1), the first of those that `uniform` would give it."""
@@ -90,8 +100,7 @@ class RowRandom:
         with np.errstate(over="ignore"):
             base = mix(self._rows + np.uint64(self._draws) * GAMMA)
             words = mix(np.repeat(base, numbers) + (within + 1).astype(np.uint64) * GAMMA)
-        unit = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return np.split(unit, ends[:-1]) if len(ends) else []
+        return np.split(unit(words), ends[:-1]) if len(ends) else []
 
     def normal(self, mean: float = 0.0, std: float = 1.0, size: tuple[int, ...] = ()) -> Floats:
         """float64[N, *size], normal (Box and Muller 1958, one of the pair)."""

@@ -81,6 +81,25 @@ def resolved(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str], modal
     return tuple(out)
 
 
+def judged(steps: Sequence[Step], warns: Sequence[bool], values: Any) -> tuple[Reasons, list[list[str]]]:
+    """Per value: the reason of the first rule that refuses it, or null; and the reasons of rules that only warn."""
+    reasons: Reasons = [None] * len(values)
+    flags: list[list[str]] = [[] for _ in reasons]
+    for step, only_warns in zip(steps, warns, strict=True):
+        if reasons:
+            ask(step, only_warns, values, reasons, flags)
+    return reasons, flags
+
+
+def ask(step: Step, only_warns: bool, values: Any, reasons: Reasons, flags: list[list[str]]) -> None:
+    """Note what one rule says of each value: a flag where it only warns, else the reason where there is none yet."""
+    for row, reason in enumerate(step.function(values, **step.options)):
+        if reason is not None and only_warns:
+            flags[row].append(reason)
+        elif reason is not None and reasons[row] is None:
+            reasons[row] = reason
+
+
 @dataclass(frozen=True)
 class Rules:
     """Rules ready to judge images."""
@@ -91,19 +110,29 @@ class Rules:
     def __call__(self, images: Images) -> tuple[Reasons, list[list[str]]]:
         """Per image: the reason of the first rule that refuses it, or null; and the reasons of rules that only warn."""
         steady_opencv()
-        reasons: Reasons = [None] * len(images)
-        flags: list[list[str]] = [[] for _ in images]
-        for step, warns in zip(self.steps, self.warns, strict=True):
-            for row, reason in enumerate(step.function(images, **step.options) if len(images) else []):
-                if reason is not None and warns:
-                    flags[row].append(reason)
-                elif reason is not None and reasons[row] is None:
-                    reasons[row] = reason
-        return reasons, flags
+        return judged(self.steps, self.warns, images)
 
 
 def compile_rules(rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> Rules:
     """Rules as one function; each may say `severity: warn`, which flags rows instead of refusing them."""
+    return Rules(*only_rules(rules, "image"))
+
+
+def only_rules(
+    rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str], modality: str
+) -> tuple[tuple[Step, ...], tuple[bool, ...]]:
+    """Rules that refuse and change nothing, and which of them only warn; StepError for another step."""
+    steps, warns = with_severity(rules, modality)
+    for place, step in enumerate(steps):
+        if step.kind != "reject":
+            raise StepError(f"{step.name} changes rows and refuses none: it belongs under augment.steps.", place)
+    return steps, warns
+
+
+def with_severity(
+    rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str], modality: str
+) -> tuple[tuple[Step, ...], tuple[bool, ...]]:
+    """The steps of a list of rules, and of each whether it only warns: what `severity` among its options says."""
     plain, warns = [], []
     for place, (name, options) in enumerate(pairs(rules)):
         severity = (options or {}).get("severity", "refuse")
@@ -111,8 +140,4 @@ def compile_rules(rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) 
             raise StepError(f"{name}: severity is refuse or warn; it has {severity!r}.", place)
         plain.append((name, {key: value for key, value in (options or {}).items() if key != "severity"}))
         warns.append(severity == "warn")
-    steps = resolved(plain)
-    for place, step in enumerate(steps):
-        if step.kind != "reject":
-            raise StepError(f"{step.name} changes rows and refuses none: it belongs under augment.steps.", place)
-    return Rules(steps, tuple(warns))
+    return resolved(plain, modality), tuple(warns)

@@ -40,7 +40,10 @@ def rows_of(package: str, duty: Duty, pools: Mapping[str, Pool[Any]]) -> Any:
 
 def trained(package: str, duty: Duty, names: tuple[str, ...], *pools: Pool[Any]) -> Any:
     """Train the judge on pools of these names."""
-    rows = rows_of(package, duty, dict(zip(names, pools, strict=True)))
+    return _fitted(package, duty, rows_of(package, duty, dict(zip(names, pools, strict=True))))
+
+
+def _fitted(package: str, duty: Duty, rows: Any) -> Any:
     return part_of(package, "judges").fit(duty.kind, rows, duty.effort, duty.seed)
 
 
@@ -54,8 +57,8 @@ def asked_evenly(
     package: str, duty: Duty, payload: Any, names: tuple[str, ...], *pools: Pool[Any]
 ) -> NDArray[np.float32]:
     """The same, its probabilities brought to the label's shares among the collected rows."""
-    said = asked(package, duty, payload, names, *pools)
     rows = rows_of(package, duty, dict(zip(names, pools, strict=True)))
+    said = _fitted(package, duty, rows).predict(payload)
     if not rows.real_mask().any():
         return said.astype(np.float32)
     real = rows.take(rows.real_mask())

@@ -6,7 +6,6 @@ The arms and the learning curve are those of synth/trials.py, the measures those
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from conf import Config, runs
@@ -15,10 +14,11 @@ from conf.runs import Place
 from synth.arms import Pool, parents_of
 from synth.duty import Duty
 from synth.encode import list_files
-from synth.labelled.duty import asked, package_of, part_of
+from synth.labelled.duty import asked, package_of
 from synth.spread import shared, spread
 from synth.tables.told import answers_told
 from synth.trials import Task, arms_of, duties
+from synth.ways import way_of
 
 Pools = dict[str, Pool[Any]]
 
@@ -27,18 +27,13 @@ def measured(config: Config, place: Place) -> tuple[dict[str, Any], Pools, int]:
     """(evaluate.json, the rows, how many judges were trained)."""
     pools = _pools(config, place)
     arms = arms_of(pools)
-    wanted = duties(config, pools, arms, _part(config).row_bound(config))
+    wanted = duties(config, pools, arms, way_of(config.recipe, "pools").row_bound(config))
     return answers_told(config, pools, arms, _answers(config, pools, wanted)), pools, len(wanted)
-
-
-def _part(config: Config) -> ModuleType:
-    """How pools of this modality are read."""
-    return part_of(package_of(config.recipe), "pools")
 
 
 def _pools(config: Config, place: Place) -> Pools:
     """All rows that are needed, by what they are."""
-    real, part = runs.real_in(place).folder, _part(config)
+    real, part = runs.real_in(place).folder, way_of(config.recipe, "pools")
     accepted = f"{place.inputs['gate'].folder}/accepted" if "gate" in place.inputs else ""
     given = part.real_pool(real, "train", config)
     files = list_files(accepted) if accepted else []

@@ -23,9 +23,11 @@ from synth.arms import Pool, cut_at, parents_of
 from synth.duty import Duty, effort_of
 from synth.encode import list_files, read_rows
 from synth.judges.folds import folds
-from synth.labelled.duty import asked_evenly, package_of, part_of, trained
+from synth.labelled.duty import asked_evenly, package_of, trained
+from synth.labelled.verdicts import passing
 from synth.spread import gathered, shared, spread
 from synth.usefulness import AUGMENT, TRAIN, Ask, usefulness
+from synth.ways import way_of
 from udfs import records
 
 FOLDS = 3
@@ -36,7 +38,7 @@ Passed = dict[str, Pool[Any]]  # of each stage that made rows, by its key: those
 
 def judged(config: Config, place: Place, bar: Bar) -> tuple[dict[str, Any], dict[str, Any]]:
     """(counts, usefulness.json): verdicts on all staged rows are written, and rows that passed are tried."""
-    real, pools = runs.real_in(place).folder, part_of(package_of(config.recipe), "pools")
+    real, pools = runs.real_in(place).folder, way_of(config.recipe, "pools")
     train, val = (pools.real_pool(real, split, config) for split in ("train", "val"))
     counts, passed = _verdicts(config, place, _bench(config, train, val, bar))
     return counts, usefulness(config, val, passed, _asking(config, {TRAIN: train, **passed}, val, bar))
@@ -65,7 +67,7 @@ def _bench(config: Config, train: Pool[Any], val: Pool[Any], bar: Bar) -> Any:
     fold = folds(train.rows.labels, groups, FOLDS, config.recipe.seed)
     fold_of = dict(zip(groups.tolist(), fold.tolist(), strict=True))
     reference, effort, package = shared(train), effort_of(config), package_of(config.recipe)
-    verdicts = part_of(package, "verdicts")
+    verdicts = way_of(config.recipe, "verdicts")
     jobs = []
     for each in range(min(FOLDS, len(fold_of))):
         places = {TRAIN: np.flatnonzero(fold != each)}
@@ -85,7 +87,7 @@ def _verdicts(config: Config, place: Place, against: Any) -> tuple[dict[str, Any
     folder, reference = f"{place.folder}/verdicts", shared(against)
     told = [(key, f"{key}-{number:05d}.parquet", file) for key in keys for number, file in enumerate(files[key])]
     runs.clear(folder, {name for _, name, _ in told})
-    pools = part_of(package_of(config.recipe), "pools")
+    pools = way_of(config.recipe, "pools")
     bound = pools.row_bound(config)
     cuts = {key: cut_at(bound / max(place.inputs[key].counts.get("staged") or 1, 1)) for key in keys}
     jobs = [(file, folder, name, reference, config, cuts[key]) for key, name, file in told]
@@ -103,8 +105,7 @@ def judge_file(
     file: str, folder: str, name: str, against: Any, config: Config, cut: str | None
 ) -> tuple[dict[str, int], Pool[Any]]:
     """Judge a staged file's rows and write their verdicts; returns counts and, below `cut`, the rows that passed."""
-    package = package_of(config.recipe)
-    pools, verdicts = part_of(package, "pools"), part_of(package, "verdicts")
+    pools, verdicts = way_of(config.recipe, "pools"), way_of(config.recipe, "verdicts")
     table, parents = read_rows([file]), parents_of(against.train)
     told, passed, size = [], [], min(PART_ROWS, pools.row_bound(config))
     for at in range(0, max(table.num_rows, 1), size):
@@ -112,7 +113,7 @@ def judge_file(
         judged = verdicts.judge_rows(pool, against)
         told.append(judged)
         synthetic = np.full(len(pool), "sample." in name)
-        good = verdicts.passing(judged.slice(0, len(pool)), synthetic, config.recipe.gate)
+        good = passing(judged.slice(0, len(pool)), synthetic, config.recipe.gate)
         passed.append(pool.take(np.flatnonzero(good)))
     whole = pa.concat_tables(told)
     whole = whole.take(pc.sort_indices(whole.column("row_id")))

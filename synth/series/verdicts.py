@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from conf import Config
-from conf.schema import Gate
 from synth.arms import Pool
+from synth.labelled.verdicts import holding_nothing, opinions
 from synth.series.rows import Judge, Numbers, Rows
 from synth.series.scaled import flat, nearest, scale_of, scaled
 from synth.verdicts import SCHEMA
-from udfs import records
 from udfs.series.scaling import Scale
 
 FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
@@ -66,7 +64,7 @@ def _content(rows: Rows) -> list[bytes]:
 def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
     """The verdicts on these rows, and on those that hold nothing, in SCHEMA."""
     rows, classes = made.rows, made.rows.question.classes
-    said = opinions(rows, against)
+    said = opinions(rows, against.judges, against.fold_of)
     distance, place = nearest(flat(scaled(rows.windows, against.scale)), against.known)
     ratio = distance / against.far_unit
     columns = {
@@ -80,37 +78,4 @@ def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
         "is_far": ratio > against.max_distance_factor,
         "is_unreadable": np.zeros(len(rows), bool),
     }
-    return pa.concat_tables([pa.table(columns, schema=SCHEMA), _empty(made.unreadable)])
-
-
-def _empty(ids: Sequence[str]) -> pa.Table:
-    """The verdicts on rows that hold nothing."""
-    flags = {"is_unreadable": [True] * len(ids), "is_copy": [False] * len(ids), "is_far": [False] * len(ids)}
-    columns = {"row_id": pa.array(list(ids), pa.string()), **{n: pa.array(v, pa.bool_()) for n, v in flags.items()}}
-    return records.conform(pa.table(columns), SCHEMA)
-
-
-def opinions(rows: Rows, against: Bench) -> Numbers:
-    """float64[N, classes]: what the judges say, on average; a child of a train row is judged by the one that has not
-    seen its parent.
-    """
-    own = np.array([against.fold_of.get(group, -1) for group in rows.group_codes().tolist()], np.int64)
-    said = np.zeros((len(rows), len(rows.question.classes)))
-    for place, judge in enumerate(against.judges):
-        asked = np.flatnonzero((own == place) | (own < 0))
-        if len(asked):
-            weight = np.where(own[asked] < 0, 1 / len(against.judges), 1.0)
-            said[asked] += judge.predict(rows.windows[asked]) * weight[:, None]
-    return said
-
-
-def passing(told: pa.Table, synthetic: NDArray[np.bool_], gate: Gate) -> NDArray[np.bool_]:
-    """bool[N]: the rows that nothing speaks against, before the question whether rows like them are of use.
-
-    Labels and copies are asked of synthetic rows alone: steps keep the label, and a window that no step drew is its
-    parent's.
-    """
-    flags = {name: told.column(name).to_numpy() for name in ("is_unreadable", "is_far", "is_copy", "agreement")}
-    strange = flags["agreement"] < gate.min_label_agreement
-    copies = flags["is_copy"] if gate.copies == "quarantine" else np.zeros(len(synthetic), bool)
-    return ~(flags["is_unreadable"] | flags["is_far"] | (synthetic & (strange | copies)))
+    return pa.concat_tables([pa.table(columns, schema=SCHEMA), holding_nothing(made.unreadable)])

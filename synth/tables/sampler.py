@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from conf.errors import StageError
 from conf.schema.where import parse
 from synth import checkpoint
-from synth.sampler import maker_of, with_weights
+from synth.sampler import lineage_of, maker_of, with_weights
 from synth.tables import limits, relations
 from synth.tables.column import Floats, Tokens
 from synth.tables.drawing import Drawing
@@ -29,14 +28,13 @@ from synth.tables.rows import Question
 from synth.tables.tokens import TableTokens
 from synth.tables.training import NEIGHBOURS, TOKENS, Form, built, shape_of
 from udfs import hashing, records
-from udfs.rng import Words, mix
+from udfs.rng import Words, numbered
 from udfs.table.form import Column, Matrix, TableForm, from_matrix
 
 BLOCK = 1024
 WITHIN = 1 << 20  # added to a column's place: the counter of its draws within bins
 NOISE = 1 << 21  # the counter of the first normal number of a row, where a model wants some
 KEEP = 1 << 22  # added to a column's place: whether a row near a hard one keeps it
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _UNIT = 2.0**-53
 _SALT = hashing.word_of("table", "draw")
 
@@ -82,7 +80,7 @@ class Sampler:
     def __call__(self, label: str, start: int, stop: int) -> pa.Table:
         """Rows `start` to `stop` of a label, as `records.table_schema` has them, hashes included."""
         ids = self.ids(label, start, stop)
-        columns = {**self._lineage(label, start, ids), **self._payload(self.matrix(label, start, stop), ids)}
+        columns = {**lineage_of(self.id, label, start, ids), **self._payload(self.matrix(label, start, stop), ids)}
         table = pa.table({field.name: columns[field.name] for field in self.schema if field.name in columns})
         return records.with_hashes(records.conform(table, self.schema))
 
@@ -101,7 +99,9 @@ class Sampler:
         for at in range(first, stop, BLOCK) if stop > start else ():
             words = hashing.id_words(self.ids(label, at, at + BLOCK), _SALT)
             if self.anchors:
-                given = self.anchors.given(words, uniform(words, np.array(self.tokens.places) + KEEP), self.limits.tied)
+                given = self.anchors.given(
+                    words, numbered(words, np.array(self.tokens.places) + KEEP), self.limits.tied
+                )
             blocks.append(self._drawn(words, given))
         made = np.concatenate(blocks) if blocks else np.zeros((0, len(self.form.modelled)))
         return made[start - first : stop - first]
@@ -178,12 +178,12 @@ class Sampler:
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
         places = np.array(self.tokens.places)
-        uniforms = torch.from_numpy(uniform(words, places))
+        uniforms = torch.from_numpy(numbered(words, places))
         noise = None
         if self.drawer.noise_width:
-            noise = torch.from_numpy(uniform(words, NOISE + np.arange(self.drawer.noise_width)))
+            noise = torch.from_numpy(numbered(words, NOISE + np.arange(self.drawer.noise_width)))
             noise = torch.special.ndtri(noise.clamp(_UNIT, 1 - _UNIT)).float()
-        drawing = Drawing(self.limits, uniform(words, places + WITHIN), given, known, is_filled)
+        drawing = Drawing(self.limits, numbered(words, places + WITHIN), given, known, is_filled)
         tokens = self.drawer.sample(
             uniforms,
             None if given is None else torch.from_numpy(given),
@@ -210,29 +210,6 @@ class Sampler:
                 words = hashing.id_words(ids, hashing.word_of("id", column.name))
                 columns[column.name] = hashing.hashes(words)
         return columns
-
-    def _lineage(self, label: str, start: int, ids: pa.Array) -> dict[str, pa.Array]:
-        """Who made the rows, and which ones they are."""
-        count, schema = len(ids), records.LINEAGE
-        asked = f", label {label}" if label else ""
-        numbers = pa.array(np.arange(start, start + count)).cast(pa.string())
-        empty = pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
-        same = {"row_origin": "synthetic", "row_split": "train", "row_label_source": "generator"}
-        return {
-            "row_id": ids,
-            "row_parents": empty,
-            "row_flags": empty,
-            "row_source": pc.binary_join_element_wise(f"checkpoint {self.id}{asked}, index ", numbers, ""),
-            **{name: pa.repeat(pa.scalar(value, schema.field(name).type), count) for name, value in same.items()},
-        }
-
-
-def uniform(words: Words, counters: np.ndarray) -> Floats:
-    """float64[N, len(counters)] in [0, 1): the draws of these numbers that belong to each row's word."""
-    with np.errstate(over="ignore"):
-        steps = (counters.astype(np.uint64) + np.uint64(1)) * _GAMMA
-        bits = mix(words[:, None] + steps[None])
-    return (bits >> np.uint64(11)).astype(np.float64) * _UNIT
 
 
 def form_from(told: dict[str, Any]) -> TableForm:

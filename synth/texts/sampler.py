@@ -11,23 +11,21 @@ import functools
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
 from conf.errors import RecipeError, StageError
 from synth import checkpoint
-from synth.sampler import maker_of, with_weights
+from synth.sampler import lineage_of, maker_of, with_weights
 from synth.texts.copies import Copies
 from synth.texts.drawing import Drawing
 from synth.texts.pieces import Pieces
 from synth.texts.training import BESIDE, COUNTS, PIECES, RUNS, WHOLES, Form, built
 from udfs import hashing, records
-from udfs.rng import GAMMA, Words, mix
+from udfs.rng import Words, numbered
 
 BLOCK = 64
 LABEL = 1 << 20  # the counter of the draw of a row's label
-_UNIT = 2.0**-53
 _SALT = hashing.word_of("text", "draw")
 
 
@@ -74,7 +72,7 @@ class Sampler:
         ids = self.ids(label, start, stop)
         texts, codes = self._made(label, start, stop)
         payload = {"label": pa.array([self.labels[code] for code in codes.tolist()], pa.string()), "text": texts}
-        table = pa.table({**self._lineage(label, start, ids), **payload})
+        table = pa.table({**lineage_of(self.id, label, start, ids), **payload})
         return records.with_hashes(records.conform(table, self.schema))
 
     def ids(self, label: str, start: int, stop: int) -> pa.Array:
@@ -95,7 +93,7 @@ class Sampler:
         for at in range(first, stop, BLOCK) if stop > start else ():
             words = hashing.id_words(self.ids(label, at, at + BLOCK), _SALT)
             codes.append(self._codes(label, words))
-            uniforms = uniform(words, np.arange(self.model.shape.context))
+            uniforms = numbered(words, np.arange(self.model.shape.context))
             texts += self.drawing.texts(torch.from_numpy(codes[-1]), uniforms, self.temperature)
         here = slice(start - first, stop - first)
         return pa.array(texts[here], pa.string()), np.concatenate(codes)[here]
@@ -104,26 +102,4 @@ class Sampler:
         """int64[N]: the label's place, or one drawn for each row."""
         if label:
             return np.full(len(words), self.labels.index(label))
-        return np.searchsorted(self.shares[:-1], uniform(words, np.array([LABEL]))[:, 0], side="right")
-
-    def _lineage(self, label: str, start: int, ids: pa.Array) -> dict[str, pa.Array]:
-        """Who made the rows, and which ones they are."""
-        count, schema = len(ids), records.LINEAGE
-        asked = f", label {label}" if label else ""
-        numbers = pa.array(np.arange(start, start + count)).cast(pa.string())
-        empty = pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
-        same = {"row_origin": "synthetic", "row_split": "train", "row_label_source": "generator"}
-        return {
-            "row_id": ids,
-            "row_parents": empty,
-            "row_flags": empty,
-            "row_source": pc.binary_join_element_wise(f"checkpoint {self.id}{asked}, index ", numbers, ""),
-            **{name: pa.repeat(pa.scalar(value, schema.field(name).type), count) for name, value in same.items()},
-        }
-
-
-def uniform(words: Words, counters: NDArray[np.int64]) -> NDArray[np.float64]:
-    """float64[N, len(counters)] in [0, 1): the draws of these numbers that belong to each row's word."""
-    with np.errstate(over="ignore"):
-        bits = mix(words[:, None] + (counters.astype(np.uint64) + np.uint64(1))[None] * GAMMA)
-    return (bits >> np.uint64(11)).astype(np.float64) * _UNIT
+        return np.searchsorted(self.shares[:-1], numbered(words, np.array([LABEL]))[:, 0], side="right")

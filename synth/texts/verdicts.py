@@ -12,17 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from conf import Config
-from conf.schema import Gate
 from synth.arms import Pool
+from synth.labelled.verdicts import holding_nothing, opinions
 from synth.texts.judges.tfidf import CHARACTERS
-from synth.texts.rows import Codes, Judge, Numbers, Rows, Texts
+from synth.texts.rows import Codes, Judge, Numbers, Rows
 from synth.verdicts import SCHEMA
-from udfs import records
 from udfs.text.near import normal_form
 
 FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
@@ -73,7 +71,7 @@ def nearest(asked: csr_matrix, known: csr_matrix) -> tuple[Numbers, Codes]:
 def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
     """The verdicts on these rows, and on those that have no text, in SCHEMA."""
     rows, classes = made.rows, made.rows.question.classes
-    said = opinions(rows, against)
+    said = opinions(rows, against.judges, against.fold_of)
     distance, place = np.zeros(0), np.zeros(0, np.int64)
     if len(rows):
         distance, place = nearest(against.vectors.transform(rows.texts), against.known)
@@ -90,41 +88,4 @@ def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
         "is_far": ratio > against.max_distance_factor,
         "is_unreadable": np.zeros(len(rows), bool),
     }
-    return pa.concat_tables([pa.table(columns, schema=SCHEMA), _empty(made.unreadable)])
-
-
-def _empty(ids: Sequence[str]) -> pa.Table:
-    """The verdicts on rows without a text."""
-    flags = {"is_unreadable": [True] * len(ids), "is_copy": [False] * len(ids), "is_far": [False] * len(ids)}
-    columns = {"row_id": pa.array(list(ids), pa.string()), **{n: pa.array(v, pa.bool_()) for n, v in flags.items()}}
-    return records.conform(pa.table(columns), SCHEMA)
-
-
-def opinions(rows: Rows, against: Bench) -> Numbers:
-    """float64[N, classes]: what the judges say, on average; a child of a train row is judged by the one that has not
-    seen its parent.
-    """
-    own = np.array([against.fold_of.get(group, -1) for group in rows.group_codes().tolist()], np.int64)
-    said = np.zeros((len(rows), len(rows.question.classes)))
-    for place, judge in enumerate(against.judges):
-        asked = np.flatnonzero((own == place) | (own < 0))
-        if len(asked):
-            weight = np.where(own[asked] < 0, 1 / len(against.judges), 1.0)
-            said[asked] += judge.predict(_texts(rows, asked)) * weight[:, None]
-    return said
-
-
-def _texts(rows: Rows, places: Codes) -> Texts:
-    return [rows.texts[place] for place in places.tolist()]
-
-
-def passing(told: pa.Table, synthetic: NDArray[np.bool_], gate: Gate) -> NDArray[np.bool_]:
-    """bool[N]: the rows that nothing speaks against, before the question whether rows like them are of use.
-
-    Labels and copies are asked of synthetic rows alone: steps keep the label, and a text that no step could change is
-    its parent's.
-    """
-    flags = {name: told.column(name).to_numpy() for name in ("is_unreadable", "is_far", "is_copy", "agreement")}
-    strange = flags["agreement"] < gate.min_label_agreement
-    copies = flags["is_copy"] if gate.copies == "quarantine" else np.zeros(len(synthetic), bool)
-    return ~(flags["is_unreadable"] | flags["is_far"] | (synthetic & (strange | copies)))
+    return pa.concat_tables([pa.table(columns, schema=SCHEMA), holding_nothing(made.unreadable)])

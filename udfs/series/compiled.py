@@ -19,7 +19,7 @@ import pyarrow as pa
 from udfs.names import StepError
 from udfs.parentage import mixed_lineage
 from udfs.rng import RowRandom
-from udfs.rules import Step, StepLike, pairs, resolved
+from udfs.rules import Step, StepLike, judged, only_rules, resolved
 from udfs.series.values import Flags, Floats, Reasons, Series
 from udfs.series.windows import listed, stacked
 
@@ -173,28 +173,9 @@ class SeriesRules:
 
     def __call__(self, series: Series) -> tuple[Reasons, list[list[str]]]:
         """Per window: the reason of the first rule that refuses it, or null; and reasons of rules that only warn."""
-        reasons: Reasons = [None] * len(series)
-        flags: list[list[str]] = [[] for _ in reasons]
-        for step, warns in zip(self.steps, self.warns, strict=True):
-            for row, reason in enumerate(step.function(series, **step.options) if len(series) else []):
-                if reason is not None and warns:
-                    flags[row].append(reason)
-                elif reason is not None and reasons[row] is None:
-                    reasons[row] = reason
-        return reasons, flags
+        return judged(self.steps, self.warns, series)
 
 
 def compile_series_rules(rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> SeriesRules:
     """Rules as one function; each may say `severity: warn`, which flags rows instead of refusing them."""
-    plain, warns = [], []
-    for place, (name, options) in enumerate(pairs(rules)):
-        severity = (options or {}).get("severity", "refuse")
-        if severity not in ("refuse", "warn"):
-            raise StepError(f"{name}: severity is refuse or warn; it has {severity!r}.", place)
-        plain.append((name, {key: value for key, value in (options or {}).items() if key != "severity"}))
-        warns.append(severity == "warn")
-    steps = resolved(plain, "series")
-    for place, step in enumerate(steps):
-        if step.kind != "reject":
-            raise StepError(f"{step.name} changes rows and refuses none: it belongs under augment.steps.", place)
-    return SeriesRules(steps, tuple(warns))
+    return SeriesRules(*only_rules(rules, "series"))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from udfs.names import StepError
 from udfs.parentage import mixed_lineage
 from udfs.rng import RowRandom
-from udfs.rules import Step, StepLike, pairs, resolved
+from udfs.rules import Step, StepLike, ask, resolved, with_severity
 from udfs.text.values import Reasons, Texts
 
 REVISION = 1
@@ -170,17 +170,10 @@ class TextRules:
         told = Judged(list(texts), [None] * len(texts), [[] for _ in texts], [[] for _ in texts])
         for step, warns in zip(self.steps, self.warns, strict=True):
             if step.kind == "reject":
-                self._ask(step, warns, told)
+                ask(step, warns, told.texts, told.reasons, told.flags)
             else:
                 self._repair(step, told)
         return told
-
-    def _ask(self, step: Step, warns: bool, told: Judged) -> None:
-        for row, reason in enumerate(step.function(told.texts, **step.options)):
-            if reason is not None and warns:
-                told.flags[row].append(reason)
-            elif reason is not None and told.reasons[row] is None:
-                told.reasons[row] = reason
 
     def _repair(self, step: Step, told: Judged) -> None:
         for row, text in enumerate(step.function(told.texts, **step.options)):
@@ -191,15 +184,8 @@ class TextRules:
 
 def compile_text_rules(rules: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> TextRules:
     """Rules as one function; each that refuses may say `severity: warn`, which flags rows instead."""
-    plain, warns = [], []
-    for place, (name, options) in enumerate(pairs(rules)):
-        severity = (options or {}).get("severity", "refuse")
-        if severity not in ("refuse", "warn"):
-            raise StepError(f"{name}: severity is refuse or warn; it has {severity!r}.", place)
-        plain.append((name, {key: value for key, value in (options or {}).items() if key != "severity"}))
-        warns.append(severity == "warn")
-    steps = resolved(plain, "text")
+    steps, warns = with_severity(rules, "text")
     for place, step in enumerate(steps):
         if step.kind not in ("reject", "plain"):
             raise StepError(f"{step.name} changes rows by chance: it belongs under augment.steps.", place)
-    return TextRules(steps, tuple(warns))
+    return TextRules(steps, warns)

@@ -9,12 +9,13 @@ import pytest
 from conf.schema import Gate
 from synth.arms import Pool
 from synth.judges import Effort
+from synth.labelled.verdicts import passing
 from synth.series.judges import KINDS, fit
 from synth.series.judges.rocket import Kernel, convolved, ridge
 from synth.series.pools import to_pool
 from synth.series.rows import Question, Rows, joined
 from synth.series.scaled import nearest
-from synth.series.verdicts import bench, judge_rows, passing
+from synth.series.verdicts import bench, judge_rows
 from tests.jobs.series.made import CHANNELS, LABELS, STEPS, lines, recipe, windows
 
 EFFORT = Effort(150, 32, 1)

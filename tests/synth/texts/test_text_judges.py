@@ -9,9 +9,10 @@ import pytest
 from conf.schema import Gate
 from synth.arms import Pool
 from synth.judges import Effort
+from synth.labelled.verdicts import passing
 from synth.texts.judges import KINDS, fit
 from synth.texts.rows import Question, Rows, joined
-from synth.texts.verdicts import bench, judge_rows, passing
+from synth.texts.verdicts import bench, judge_rows
 from tests.jobs.texts.made import recipe, texts, write
 
 EFFORT = Effort(150, 32, 1)

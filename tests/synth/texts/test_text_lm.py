@@ -16,6 +16,7 @@ from synth import checkpoint
 from synth.arms import Pool
 from synth.fit import fit
 from synth.judges import Effort
+from synth.labelled.verdicts import passing
 from synth.models import text_lm
 from synth.models.text_lm import Memory
 from synth.texts import judges
@@ -25,7 +26,7 @@ from synth.texts.rows import Question, Rows
 from synth.texts.sampler import BLOCK, Sampler
 from synth.texts.sampling import planned
 from synth.texts.training import prepare
-from synth.texts.verdicts import bench, judge_rows, passing
+from synth.texts.verdicts import bench, judge_rows
 from synth.work import work
 from tests.jobs.texts.made import texts
 from tests.synth.texts.learnt import SMALL, config_at, job_at, learnt, train_rows
