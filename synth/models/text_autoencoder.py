@@ -31,10 +31,10 @@ class AutoencoderConfig(WriterConfig):
     code: int = 32
     hidden: int = 128
     hidden_share: float = 0.4  # of the pieces before, which the writer does not see in training
-    bag_weight: float = 0.5  # of telling a text's pieces, in any order, from its code
+    bag_weight: float = 1.0  # of telling a text's pieces, in any order, from its code
     code_weight: float = 1.0  # of the code's cost
     code_warm_up: float = 0.4  # share of the steps over which it rises to its full weight
-    free_nats: float = 0.15  # of each number of a code
+    free_nats: float = 0.5  # of each number of a code
     epochs: float = 24.0
     least_steps: int = 500
 

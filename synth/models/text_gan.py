@@ -1,4 +1,4 @@
-"""A generative adversarial network of texts, over the codes of an autoencoder (Goodfellow et al. 2014; Zhao et al. 2018).
+"""A generative adversarial network of texts, over an autoencoder's codes (Goodfellow et al. 2014; Zhao et al. 2018).
 
 Pieces are drawn one by one, and no gradient goes through a draw; codes are numbers, and one does. An autoencoder of
 texts learns first. Then a generator learns to make codes of a label from noise, against a critic that sees codes of
