@@ -9,7 +9,7 @@ A model is plain torch: it knows nothing of workers, files, rows or recipes. `fi
     build(config, ...)              -> Trained | SumsFitted (or both); draws its weights from torch's global generator,
                                     so seed that first. Of images: build(config, channels, height, width, labels); of
                                     tables: build(config, shape), a `columns.Shape`; of texts: build(config, shape), a
-                                    `text_lm.Shape`; of series: build(config, shape), a `windows.Shape`
+                                    `text_writer.Shape`; of series: build(config, shape), a `windows.Shape`
 
 There are two ways of being fitted, and a model may have one or both (then phases come first, and sums are taken from
 the averaged weights that will be saved):

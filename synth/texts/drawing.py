@@ -6,14 +6,12 @@ number picks one; where it would go on a run that a train text has, it is left o
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.models.text_lm import Memory
+from synth.models.text_writer import Memory, Writer
 from synth.texts.copies import Copies
 from synth.texts.pieces import Pieces
 
@@ -21,25 +19,25 @@ Numbers = NDArray[np.float64]
 
 
 class Drawing:
-    """Draws blocks of texts from a fitted model."""
+    """Draws blocks of texts from a fitted writer."""
 
-    def __init__(self, model: Any, pieces: Pieces, seen: Tensor, copies: Copies, top_p: float) -> None:
+    def __init__(self, writer: Writer, pieces: Pieces, seen: Tensor, copies: Copies, top_p: float) -> None:
         """`seen` bool (pieces + 1,): what train rows have; nothing else is ever drawn."""
-        self.model, self.pieces, self.copies, self.top_p = model, pieces, copies, top_p
+        self.writer, self.pieces, self.copies, self.top_p = writer, pieces, copies, top_p
         self.end = len(pieces)
         self.barred = torch.where(seen, 0.0, -torch.inf)
         blank = torch.tensor([not pieces.decode([piece]).strip() for piece in range(len(pieces))] + [True])
         self.barred_first = self.barred.masked_fill(blank, -torch.inf)  # so that no text is empty
 
-    def texts(self, labels: Tensor, uniforms: Numbers, temperature: float) -> list[str]:
-        """A text for each label (B,), by the uniform numbers float64 (B, context)."""
-        memory = Memory(self.model, labels)
-        written, last = [b""] * len(labels), None
-        is_over = np.zeros(len(labels), bool)
-        for at in range(self.model.shape.context):
-            logits = self.model.next(memory, last) / temperature + (self.barred if at else self.barred_first)
+    def texts(self, told: Tensor, uniforms: Numbers, temperature: float) -> list[str]:
+        """A text as each vector tells (B, W), by the uniform numbers float64 (B, context)."""
+        memory = Memory(self.writer, told)
+        written, last = [b""] * len(told), None
+        is_over = np.zeros(len(told), bool)
+        for at in range(self.writer.shape.context):
+            logits = self.writer.next(memory, last) / temperature + (self.barred if at else self.barred_first)
             chances, order = logits.double().softmax(1).sort(dim=1, descending=True, stable=True)
-            chosen = np.full(len(labels), self.end)
+            chosen = np.full(len(told), self.end)
             for row in np.flatnonzero(~is_over):
                 piece = self._chosen(chances[row].numpy(), order[row].numpy(), uniforms[row, at], written[row])
                 chosen[row] = piece

@@ -39,13 +39,13 @@ class TextRows:
 
 @dataclass(frozen=True)
 class SurpriseWatch:
-    """Looks at how much held-out texts surprise a model, in nats a piece; it does not collapse: variety is 1."""
+    """Looks at how much held-out texts surprise a model, in nats a piece, and how its codes vary beside theirs."""
 
     held_out: Batch
 
     def check(self, model: Any) -> Check:
         """Look at a model in its present state."""
-        return Check(model.held_out(self.held_out), 1.0)
+        return Check(model.held_out(self.held_out), model.variety(self.held_out))
 
 
 def padded(texts: Sequence[Sequence[int]], end: int, context: int) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """Rows of texts from a checkpoint. Torch only: Ray's actors, `explain` and a notebook call the same class.
 
-A row is a function of (maker, label, index): each of its pieces has one uniform of the row's own id. It is always
-computed at position index % BLOCK of a block of BLOCK rows, on one thread, so that not even its last bit depends on who
-asks for it. Label "" stands for rows whose label is drawn too, as often as train rows have it.
+A row is a function of (maker, label, index): its code, where the model has codes, and its pieces are drawn by the row's
+own id. It is always computed at position index % BLOCK of a block of BLOCK rows, on one thread, so that not even its
+last bit depends on who asks for it. Label "" stands for rows whose label is drawn too, as often as train rows have it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from udfs.rng import Words, numbered
 
 BLOCK = 64
 LABEL = 1 << 20  # the counter of the draw of a row's label
+CODE = LABEL + 1  # and of the first draw of its code
+_LEAST = 2.0**-54  # for the draw 0, which no normal number has
 _SALT = hashing.word_of("text", "draw")
 
 
@@ -60,7 +62,7 @@ class Sampler:
             functools.partial(built, form, tensors[COUNTS], decode["context"]), weights, loaded.folder
         )
         copies = Copies(decode["run"], *(tensors[name].numpy().view(np.uint64) for name in (RUNS, WHOLES)))
-        self.drawing = Drawing(self.model, pieces, tensors[COUNTS] > 0, copies, self.model.config.top_p)
+        self.drawing = Drawing(self.model.writer, pieces, tensors[COUNTS] > 0, copies, self.model.config.top_p)
         self.maker = maker_of(loaded.id, temperature)
         self.schema = records.text_schema()
         self.labels = form.labels
@@ -93,10 +95,16 @@ class Sampler:
         for at in range(first, stop, BLOCK) if stop > start else ():
             words = hashing.id_words(self.ids(label, at, at + BLOCK), _SALT)
             codes.append(self._codes(label, words))
-            uniforms = numbered(words, np.arange(self.model.shape.context))
-            texts += self.drawing.texts(torch.from_numpy(codes[-1]), uniforms, self.temperature)
+            uniforms = numbered(words, np.arange(self.model.writer.shape.context))
+            told = self.model.told(torch.from_numpy(codes[-1]), self._noise(words), self.temperature)
+            texts += self.drawing.texts(told, uniforms, self.temperature)
         here = slice(start - first, stop - first)
         return pa.array(texts[here], pa.string()), np.concatenate(codes)[here]
+
+    def _noise(self, words: Words) -> torch.Tensor:
+        """float32 (N, noise_width), standard normal: by inverse CDF."""
+        uniforms = numbered(words, CODE + np.arange(self.model.noise_width))
+        return torch.special.ndtri(torch.from_numpy(uniforms).clamp_min(_LEAST)).float()
 
     def _codes(self, label: str, words: Words) -> NDArray[np.int64]:
         """int64[N]: the label's place, or one drawn for each row."""

@@ -17,6 +17,7 @@ from conf.schema import Generate
 from synth.encode import counts, in_random_order, read_rows, to_codes
 from synth.fit import Settings
 from synth.job import Job
+from synth.models.text_writer import Shape
 from synth.sampler import laid_over
 from synth.texts.copies import Copies
 from synth.texts.fitting import TextRows, padded
@@ -48,7 +49,7 @@ def built(form: Form, counts: Tensor, context: int) -> Any:
     module = importlib.import_module(f"synth.models.{form.model}")
     config = laid_over(next(iter(module.PRESETS.values())), form.options)
     try:
-        return module.build(config, module.Shape(counts, len(form.labels), context))
+        return module.build(config, Shape(counts, len(form.labels), context))
     except ValueError as error:
         raise StageError(f"{form.model} cannot be built: {error}.") from error
 

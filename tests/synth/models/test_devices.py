@@ -15,6 +15,7 @@ import torch
 from conf.schema import TABLE_MODELS, TEXT_MODELS
 from synth.models import image_gan, image_interpolation, image_vae
 from synth.models.image_mixture import movements
+from synth.models.text_writer import Shape
 from synth.tables.tokens import measure
 from tests.synth.models.test_image_models import batch_of, build
 from tests.synth.models.test_table_models import SMALL
@@ -56,7 +57,7 @@ def test_losses_of_tables_are_worked_out_where_the_model_is(name: str) -> None:
 def test_losses_of_texts_are_worked_out_where_the_model_is(name: str) -> None:
     module = importlib.import_module(f"synth.models.{name}")
     config = dataclasses.replace(next(iter(module.PRESETS.values())), width=32)
-    model = module.build(config, module.Shape(torch.ones(41), 2, 24))
+    model = module.build(config, Shape(torch.ones(41), 2, 24))
     batch = {
         "tokens": torch.randint(41, (8, 20)),
         "label": torch.randint(2, (8,)),

@@ -18,7 +18,7 @@ from synth.fit import fit
 from synth.judges import Effort
 from synth.labelled.verdicts import passing
 from synth.models import text_lm
-from synth.models.text_lm import Memory
+from synth.models.text_writer import Memory, Shape
 from synth.texts import judges
 from synth.texts.copies import Copies, run_words
 from synth.texts.pools import to_pool
@@ -48,18 +48,18 @@ def folder(config: Config) -> str:
 def test_what_is_remembered_is_what_is_seen_at_once() -> None:
     """Piece after piece with a memory, and all pieces together: the same logits."""
     torch.manual_seed(0)
-    model = text_lm.build(text_lm.Config(width=32, heads=2), text_lm.Shape(torch.ones(21).double(), 3, 10)).eval()
+    model = text_lm.build(text_lm.Config(width=32, heads=2), Shape(torch.ones(21).double(), 3, 10)).eval()
     for parameter in model.parameters():
         parameter.data += torch.randn_like(parameter) * 0.1
     tokens, label = torch.randint(21, (5, 10)), torch.tensor([0, 1, 2, 0, 1])
-    memory = Memory(model, label)
+    memory = Memory(model, model.label(label))
     each = [model.next(memory, tokens[:, at - 1] if at else None) for at in range(10)]
     assert torch.allclose(torch.stack(each, 1), model(tokens, label), atol=1e-5)
 
 
 def test_nothing_after_a_piece_and_nothing_after_the_end_counts() -> None:
     torch.manual_seed(0)
-    model = text_lm.build(text_lm.Config(width=32, heads=2), text_lm.Shape(torch.ones(21).double(), 2, 12)).eval()
+    model = text_lm.build(text_lm.Config(width=32, heads=2), Shape(torch.ones(21).double(), 2, 12)).eval()
     tokens, label = torch.randint(20, (3, 12)), torch.tensor([0, 1, 0])
     tokens[:, 7] = model.end
     other = tokens.clone()
