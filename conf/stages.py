@@ -19,8 +19,8 @@ from conf.schema.windows import SERIES_COLUMNS
 class Stage:
     """One stage.
 
-    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean. `of_tables` are
-    read besides where the rows are tables.
+    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean. `of_tables` and
+    `of_series` are read besides where the rows are of that kind.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Stage:
     reads: tuple[str, ...] = ()
     per_generator: bool = False
     of_tables: tuple[str, ...] = ()
+    of_series: tuple[str, ...] = ()
 
 
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
@@ -61,7 +62,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "score",
         "ray",
-        2,
+        3,
         ("gate", "evaluate", "image", "table", "labels", "seed"),
         ("real.train", "real.val", "augment.rows", "sample.rows"),
         of_tables=(_MEASURED, "train.checkpoint"),  # rows of tables are asked how likely their generator finds them
@@ -71,12 +72,13 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "ray",
-        3,
+        4,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
         (*_REAL, "gate.accepted", "train.checkpoint"),
         of_tables=(_MEASURED, "sample.maker"),
+        of_series=("sample.maker",),
     ),
-    Stage("report", "none", 1, ("recipe",), ("*",)),
+    Stage("report", "none", 2, ("recipe",), ("*",)),
 )
 NAMES = tuple(stage.name for stage in STAGES)
 
@@ -139,7 +141,8 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
     if each.reads == ("*",):
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
-    for read in (*each.reads, *(each.of_tables if recipe.modality == "table" else ())):
+    more = {"table": each.of_tables, "series": each.of_series}.get(recipe.modality, ())
+    for read in (*each.reads, *more):
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name
         source = stage(name)

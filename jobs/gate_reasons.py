@@ -51,4 +51,6 @@ def detail(modality: str, reason: Column) -> Column:
         told = F.when(F.col("log_likelihood").isNull(), near).otherwise(likely)
         return F.when(reason == "breaks_constraint", F.col("broken")).otherwise(told)
     told = F.format_string(_OF_IMAGES, "agreement", "predicted", "nearest_id", "distance_ratio")
+    near = F.format_string(_OF_TABLES, "nearest_id", "distance_ratio")  # rows without labels agree with none
+    told = F.when(F.col("agreement").isNull(), near).otherwise(told)
     return F.when(reason.isin("image_unreadable", "empty"), None).otherwise(told)

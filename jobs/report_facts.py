@@ -47,6 +47,7 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
         "error": told.get("error", ""),
         "two_sample": told.get("two_sample", {}),
         "lopsided": told.get("lopsided"),
+        "series": told.get("series", {}),
         "notes": [{"stage": each.key, "text": note} for each in dones.values() for note in each.notes],
         "fingerprints": {key: each.fingerprint for key, each in dones.items()},
         "versions": {table: version for each in dones.values() for table, version in each.versions.items()},

@@ -1,8 +1,8 @@
 """RAY entry: judges trained on real rows, with the made rows, and on made rows alone, scored once on test.
 
 The arms and the learning curve are those of synth/trials.py. Every judge takes the same number of steps, and its last
-one counts. Beside them: how like real rows the generated ones are, and what they give away. Tables have measures of
-their own (synth/tables/evaluate.py).
+one counts. Beside them: how like real rows the generated ones are, and what they give away. Tables and series have
+measures of their own (synth/tables/evaluate.py, synth/series/evaluate.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from synth.judges import CnnJudge, Images
 from synth.labelled import evaluate as labelled
 from synth.likeness import closeness, likeness, reconstruction
 from synth.sampler import maker_of
+from synth.series import evaluate as series
 from synth.spread import shared, spread
 from synth.tables import evaluate as tables
 from synth.trials import Task, answers_of, arm_places, arms_of, compared, duties, rows_in
@@ -35,7 +36,8 @@ Said = NDArray[np.float32]  # (test rows, labels)
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Measure what the grown dataset is worth."""
     place = runs.locate(config, "evaluate")
-    measured: Any = {"image": _measured, "table": tables.measured}.get(config.recipe.modality, labelled.measured)
+    own: dict[str, Any] = {"image": _measured, "table": tables.measured, "series": series.measured}
+    measured = own.get(config.recipe.modality, labelled.measured)
     told, pools, judges = measured(config, place)
     runs.write_json(place.folder, "evaluate.json", told)
     rows = {name: pool.total for name, pool in pools.items()}

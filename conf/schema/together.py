@@ -36,7 +36,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "series": {
         "reader": ("ts", "blocks", "json_lines", "parquet"),
         "model": SERIES_MODELS,
-        "judge": ("nearest", "rocket"),
+        "judge": ("nearest", "rocket", "cnn", "forecast"),
         "outliers": (),
     },
 }
@@ -85,7 +85,8 @@ def for_series(value: dict[str, Any]) -> dict[str, Any]:
     if isinstance(clean, dict):
         laid["clean"] = {**clean, "duplicates": {"near": "keep", **(clean.get("duplicates") or {})}}
     if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
-        laid["evaluate"] = {**(evaluate or {}), "judges": ["nearest", "rocket"]}
+        judges = ["nearest", "rocket"] if value.get("labels") else ["forecast"]
+        laid["evaluate"] = {**(evaluate or {}), "judges": judges}
     return laid
 
 
@@ -112,13 +113,26 @@ def check_series(recipe: Recipe) -> None:
     said = [name for name in ("image", "text", "columns", "task") if getattr(recipe, name)]
     if said:
         raise ValueError(f"{said[0]} does not go with series, which have series: and labels:")
-    if recipe.series is None or len(recipe.labels) < 2:
-        raise ValueError("a recipe of series needs series: with its length and channels, and labels: of two")
+    if recipe.series is None or len(recipe.labels) == 1:
+        raise ValueError("a recipe of series needs series: with its length and channels, and labels: of two, or none")
+    _check_unlabelled(recipe)
     if recipe.label is not None:
         raise ValueError("label: is for images; a series without a label is refused")
     if recipe.clean.duplicates.near != "keep":
         raise ValueError("near copies of series are not looked for: say near: keep. Exact ones are")
     _check_columns(recipe, SERIES_COLUMNS)
+
+
+def _check_unlabelled(recipe: Recipe) -> None:
+    """Raise ValueError where series have labels and are asked what goes without, or the other way round."""
+    for judge in recipe.evaluate.judges:
+        if (judge == "forecast") == bool(recipe.labels):
+            mend = (
+                "is for series without labels" if recipe.labels else "needs labels:, and there are none: say forecast"
+            )
+            raise ValueError(f"evaluate: the judge {judge} {mend}")
+    if not recipe.labels and recipe.split.stratify is not None:
+        raise ValueError("split.stratify is label, and there are no labels: say stratify: null")
 
 
 def _check_columns(recipe: Recipe, known: tuple[str, ...]) -> None:

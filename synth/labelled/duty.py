@@ -56,10 +56,10 @@ def asked(package: str, duty: Duty, payload: Any, names: tuple[str, ...], *pools
 def asked_evenly(
     package: str, duty: Duty, payload: Any, names: tuple[str, ...], *pools: Pool[Any]
 ) -> NDArray[np.float32]:
-    """The same, its probabilities brought to the label's shares among the collected rows."""
+    """The same, its probabilities brought to the label's shares among the collected rows; without classes as it is."""
     rows = rows_of(package, duty, dict(zip(names, pools, strict=True)))
     said = _fitted(package, duty, rows).predict(payload)
-    if not rows.real_mask().any():
+    if not duty.classes or not rows.real_mask().any():
         return said.astype(np.float32)
     real = rows.take(rows.real_mask())
     return shifted(said, shares(rows.labels, duty.classes), shares(real.labels, duty.classes)).astype(np.float32)

@@ -1,6 +1,6 @@
 """Evaluate for labelled rows: what the made rows are worth to judges on real test rows.
 
-The arms and the learning curve are those of synth/trials.py, the measures those of any classes (synth/tables/metrics).
+The arms and the learning curve are those of synth/trials.py, the measures those of synth/labelled/measures.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from synth.arms import Pool, parents_of
 from synth.duty import Duty
 from synth.encode import list_files
 from synth.labelled.duty import asked, package_of
+from synth.labelled.measures import measures_of
 from synth.spread import shared, spread
 from synth.tables.told import answers_told
 from synth.trials import Task, arms_of, duties
@@ -28,7 +29,8 @@ def measured(config: Config, place: Place) -> tuple[dict[str, Any], Pools, int]:
     pools = _pools(config, place)
     arms = arms_of(pools)
     wanted = duties(config, pools, arms, way_of(config.recipe, "pools").row_bound(config))
-    return answers_told(config, pools, arms, _answers(config, pools, wanted)), pools, len(wanted)
+    said = _answers(config, pools, wanted)
+    return answers_told(config, pools, arms, said, measures_of(config.recipe)), pools, len(wanted)
 
 
 def _pools(config: Config, place: Place) -> Pools:

@@ -24,6 +24,7 @@ from synth.duty import Duty, effort_of
 from synth.encode import list_files, read_rows
 from synth.judges.folds import folds
 from synth.labelled.duty import asked_evenly, package_of, trained
+from synth.labelled.measures import losses_for
 from synth.labelled.verdicts import passing
 from synth.spread import gathered, shared, spread
 from synth.usefulness import AUGMENT, TRAIN, Ask, usefulness
@@ -31,6 +32,7 @@ from synth.ways import way_of
 from udfs import records
 
 FOLDS = 3
+NOT_ASKED = "rows have no label that one could disagree with"
 FLAGS = ("is_copy", "is_far", "is_unreadable")
 PART_ROWS = 5_000  # judged at a time
 Passed = dict[str, Pool[Any]]  # of each stage that made rows, by its key: those that passed one by one
@@ -41,7 +43,10 @@ def judged(config: Config, place: Place, bar: Bar) -> tuple[dict[str, Any], dict
     real, pools = runs.real_in(place).folder, way_of(config.recipe, "pools")
     train, val = (pools.real_pool(real, split, config) for split in ("train", "val"))
     counts, passed = _verdicts(config, place, _bench(config, train, val, bar))
-    return counts, usefulness(config, val, passed, _asking(config, {TRAIN: train, **passed}, val, bar))
+    if not config.recipe.labels:
+        counts["agreement"] = NOT_ASKED
+    ask = _asking(config, {TRAIN: train, **passed}, val, bar)
+    return counts, usefulness(config, val, passed, ask, losses_for(config.recipe))
 
 
 def _asking(config: Config, pools: Mapping[str, Pool[Any]], val: Pool[Any], bar: Bar) -> Ask:
@@ -62,14 +67,14 @@ def _asking(config: Config, pools: Mapping[str, Pool[Any]], val: Pool[Any], bar:
 
 
 def _bench(config: Config, train: Pool[Any], val: Pool[Any], bar: Bar) -> Any:
-    """Train a judge for each fold, on the other folds' rows."""
+    """Train a judge for each fold, on the other folds' rows; none where there is no label to judge."""
     groups = train.rows.group_codes()
     fold = folds(train.rows.labels, groups, FOLDS, config.recipe.seed)
     fold_of = dict(zip(groups.tolist(), fold.tolist(), strict=True))
     reference, effort, package = shared(train), effort_of(config), package_of(config.recipe)
     verdicts = way_of(config.recipe, "verdicts")
     jobs = []
-    for each in range(min(FOLDS, len(fold_of))):
+    for each in range(min(FOLDS, len(fold_of)) if config.recipe.labels else 0):
         places = {TRAIN: np.flatnonzero(fold != each)}
         duty = Duty(verdicts.JUDGE, config.recipe.seed + each, effort, len(config.recipe.labels), places)
         jobs.append((package, duty, (TRAIN,), reference))

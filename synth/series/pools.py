@@ -61,9 +61,9 @@ def to_pool(table: pa.Table, config: Config, parents: Mapping[str, int]) -> Pool
     real = np.array(table.column("row_origin").to_pylist()) == "real"
     rows = Rows(
         windows[good],
-        to_codes(table, labels),
+        to_codes(table, labels) if labels else np.zeros(table.num_rows, np.int64),
         Question(tuple(labels)),
-        soft_labels(table, labels),
+        soft_labels(table, labels) if labels else None,
         groups_of(table, parents),
         real,
     )

@@ -1,4 +1,4 @@
-"""What judges of series learn from, and the question that is asked of them."""
+"""What judges of series learn from, and the question that is asked of them: a label, or how a window ends."""
 
 from __future__ import annotations
 
@@ -12,18 +12,34 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 Windows = NDArray[np.float64]  # (N, T, C); NaN is missing
+FORECAST_SHARE = 0.25  # of the steps, at a window's end: what is asked where there are no classes
+
+
+def horizon(steps: int) -> int:
+    """How many steps are forecast."""
+    return max(1, round(FORECAST_SHARE * steps))
+
+
+def known(windows: Windows) -> Windows:
+    """(N, T - H, C): what judges see of a window that they forecast."""
+    return windows[:, : windows.shape[1] - horizon(windows.shape[1])]
+
+
+def ends(windows: Windows) -> Numbers:
+    """(N, H, C): what they are asked for."""
+    return windows[:, windows.shape[1] - horizon(windows.shape[1]) :]
 
 
 @dataclass(frozen=True)
 class Question:
-    """Which of the classes is a window of?"""
+    """Which of the classes is a window of? Where there are none: how does it end (synth/series/forecasts.py)?"""
 
     classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """N windows with their labels.
+    """N windows with their labels (all 0 where there are no classes).
 
     `soft` holds label probabilities float64[N, classes] where rows are mixed; `groups` says which rows stem from one
     parent (rows of their own by default); `real` marks the rows that were collected, not made (all by default).
@@ -41,13 +57,13 @@ class Rows:
 
     @property
     def payload(self) -> Windows:
-        """What judges are asked."""
-        return self.windows
+        """What judges are asked: whole windows, or without classes all but their ends."""
+        return self.windows if self.question.classes else known(self.windows)
 
     @property
     def targets(self) -> Numbers:
-        """float64[N]: the place of each row's class."""
-        return self.labels.astype(np.float64)
+        """float64[N]: the place of each row's class; float64[N, H, C]: its end, where there are none."""
+        return self.labels.astype(np.float64) if self.question.classes else ends(self.windows)
 
     @property
     def shares(self) -> Numbers:
@@ -71,10 +87,10 @@ class Rows:
 
 
 class Judge(Protocol):
-    """Who tells the label of a window."""
+    """Who tells the label of a window, or its end."""
 
     def predict(self, windows: Windows) -> Numbers:
-        """float64[N, classes], rows summing to one."""
+        """float64[N, classes], rows summing to one; or float64[N, H, C]."""
 
 
 def joined(parts: Sequence[Rows]) -> Rows:

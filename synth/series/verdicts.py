@@ -2,13 +2,14 @@
 
 Nearness is Euclidean over channels scaled by the train rows, as a ratio to what held-out rows show: `distance_ratio` 1
 is as far from its nearest train row as the farthest twentieth of held-out rows are. A copy has the values of a train
-row.
+row, or lies far nearer to one than held-out rows do (udfs/privacy.py). Rows without labels agree with none: null.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from synth.labelled.verdicts import holding_nothing, opinions
 from synth.series.rows import Judge, Numbers, Rows
 from synth.series.scaled import flat, nearest, scale_of, scaled
 from synth.verdicts import SCHEMA
+from udfs import privacy
 from udfs.series.scaling import Scale
 
 FAR_QUANTILE = 0.95  # of held-out rows' distances to train rows: where distance_ratio is 1
@@ -37,6 +39,7 @@ class Bench:
     known: Numbers
     content: frozenset[bytes]  # of train rows, as `_content` has it
     far_unit: float
+    copy_below: float
     max_distance_factor: float
 
 
@@ -46,12 +49,12 @@ def bench(
     """Measure on held-out rows how near windows come to train rows by themselves."""
     scale = scale_of(train.rows.windows)
     known = flat(scaled(train.rows.windows, scale))
-    unit = 1.0
-    if len(val):
-        unit = float(np.quantile(nearest(flat(scaled(val.rows.windows, scale)), known)[0], FAR_QUANTILE))
+    apart = nearest(flat(scaled(val.rows.windows, scale)), known)[0]
+    unit = float(np.quantile(apart, FAR_QUANTILE)) if len(apart) else 1.0
     factor = config.recipe.gate.max_distance_factor
     content = frozenset(_content(train.rows))
-    return Bench(judges, fold_of, train, scale, known, content, max(unit, LEAST_UNIT), factor)
+    unit, copy_below = max(unit, LEAST_UNIT), privacy.copy_threshold(apart)
+    return Bench(judges, fold_of, train, scale, known, content, unit, copy_below, factor)
 
 
 def _content(rows: Rows) -> list[bytes]:
@@ -63,19 +66,28 @@ def _content(rows: Rows) -> list[bytes]:
 
 def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
     """The verdicts on these rows, and on those that hold nothing, in SCHEMA."""
-    rows, classes = made.rows, made.rows.question.classes
-    said = opinions(rows, against.judges, against.fold_of)
+    rows = made.rows
     distance, place = nearest(flat(scaled(rows.windows, against.scale)), against.known)
     ratio = distance / against.far_unit
+    copied = np.array([each in against.content for each in _content(rows)], bool) | (distance < against.copy_below)
     columns = {
         "row_id": pa.array(made.ids, pa.string()),
-        "agreement": np.minimum(said, rows.shares).sum(1),
-        "predicted": pa.array([classes[code] for code in said.argmax(1)], pa.string()),
+        **_opinions(rows, against),
         "nearest_id": pa.array([against.train.ids[each] for each in place.tolist()], pa.string()),
         "nearest_distance": distance,
         "distance_ratio": ratio,
-        "is_copy": pa.array([each in against.content for each in _content(rows)], pa.bool_()),
+        "is_copy": copied,
         "is_far": ratio > against.max_distance_factor,
         "is_unreadable": np.zeros(len(rows), bool),
     }
     return pa.concat_tables([pa.table(columns, schema=SCHEMA), holding_nothing(made.unreadable)])
+
+
+def _opinions(rows: Rows, against: Bench) -> dict[str, Any]:
+    """`agreement` with the label and the label that judges see; null where there are none."""
+    classes = rows.question.classes
+    if not classes:
+        return {"agreement": pa.nulls(len(rows), pa.float64()), "predicted": pa.nulls(len(rows), pa.string())}
+    said = opinions(rows, against.judges, against.fold_of)
+    seen = pa.array([classes[code] for code in said.argmax(1)], pa.string())
+    return {"agreement": np.minimum(said, rows.shares).sum(1), "predicted": seen}

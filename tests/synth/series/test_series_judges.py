@@ -10,7 +10,7 @@ from conf.schema import Gate
 from synth.arms import Pool
 from synth.judges import Effort
 from synth.labelled.verdicts import passing
-from synth.series.judges import KINDS, fit
+from synth.series.judges import OF_LABELS, fit
 from synth.series.judges.rocket import Kernel, convolved, ridge
 from synth.series.pools import to_pool
 from synth.series.rows import Question, Rows, joined
@@ -36,7 +36,7 @@ def hard(count: int, first: int = 0) -> Rows:
     return Rows(told.windows + noise, told.labels, QUESTION)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OF_LABELS)
 def test_a_judge_learns_what_tells_the_labels_and_is_the_same_each_time(kind: str) -> None:
     learned, asked = rows(40), rows(60, first=5000)
     said = fit(kind, learned, EFFORT, 3).predict(asked.windows)
@@ -49,7 +49,7 @@ def test_a_judge_learns_what_tells_the_labels_and_is_the_same_each_time(kind: st
     assert (fit(kind, learned, EFFORT, 3).predict(gaps).argmax(1) == asked.labels).mean() > 0.9
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OF_LABELS)
 def test_no_unit_of_a_channel_counts(kind: str) -> None:
     """A channel in millimetres instead of metres is the same channel."""
     learned, asked = hard(40), hard(30, first=5000)
