@@ -48,7 +48,22 @@ STAGES: tuple[Stage, ...] = (
         ("clean.train", "clean.val", "clean.test", "clean.reserve", "clean.unlabelled"),
     ),
     Stage("normalize", "spark", 1, ("normalize", "image", "table"), ("real.train",)),
-    Stage("augment", "spark", 1, ("augment", "image", "table", "seed"), ("real.train",), of_tables=(_MEASURED,)),
+    Stage(
+        "choose",
+        "ray",
+        1,
+        ("choice", "judging", "image", "table", "labels", "seed"),
+        ("real.train",),
+        of_tables=(_MEASURED,),
+    ),
+    Stage(
+        "augment",
+        "spark",
+        1,
+        ("augment", "image", "table", "seed"),
+        ("real.train", "choose.choice"),
+        of_tables=(_MEASURED,),
+    ),
     Stage(
         "train",
         "ray",
@@ -92,6 +107,8 @@ def in_recipe(each: Stage, recipe: Recipe) -> bool:
     """Whether the recipe has this stage at all."""
     if each.name == "label":
         return recipe.label is not None
+    if each.name == "choose":
+        return recipe.augment is not None and recipe.augment.choose is not None
     if each.name == "augment":
         return recipe.augment is not None
     if each.name in ("train", "sample"):
@@ -108,6 +125,9 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     special = {
         "recipe": whole,
         "has_label": recipe.label is not None,
+        "augment": _steps(whole["augment"]),
+        "choice": whole["augment"],
+        "judging": {key: whole["evaluate"][key] for key in ("judges", "steps", "batch_size", "max_rows")},
         "cells": _cells(recipe),
         "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
         "generator": _trained(made),
@@ -128,6 +148,13 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         form = [recipe.series.length, len(recipe.series.channels)]
         return {"columns": list(SERIES_COLUMNS), "label": "label", "window": form}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
+
+
+def _steps(augment: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Copies and steps; nothing where they are chosen, as choose says by its digest what it came to."""
+    if augment is None or augment["choose"] is not None:
+        return None
+    return {key: augment[key] for key in ("copies", "steps")}
 
 
 def _trained(generator: dict[str, Any]) -> dict[str, Any]:

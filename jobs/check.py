@@ -13,6 +13,7 @@ from conf import Config, runs
 from conf.errors import RecipeError
 from conf.schema import Step
 from jobs.ways import way_of
+from udfs.families import family_of
 
 
 def check_recipe(config: Config) -> None:
@@ -23,8 +24,12 @@ def check_recipe(config: Config) -> None:
         _compiled(config, "clean.rules", recipe.clean.rules, lambda _: way_of(recipe, "clean").check_rules(recipe))
     if "augment" in todo and recipe.augment:
         _compiled(
-            config, "augment.steps", recipe.augment.steps, lambda _: way_of(recipe, "augment").check_steps(recipe)
+            config, "augment.steps", recipe.augment.steps, lambda steps: family_of(recipe).compiled(recipe, steps)
         )
+    if todo & {"choose", "augment"} and recipe.augment:
+        for place, each in enumerate(recipe.augment.candidates):
+            where = f"augment.candidates[{place}].steps"
+            _compiled(config, where, each.steps, lambda steps: family_of(recipe).compiled(recipe, steps))
     for place, generator in enumerate(recipe.generate):
         if f"train.{generator.name}" in todo:
             from synth.job import options_of

@@ -41,6 +41,7 @@ STAGE_HELP = {
     "clean": "Refuse bad rows, merge copies, give every row its split.",
     "label": "Give unlabelled rows a label where judges are sure enough.",
     "normalize": "Measure the train rows' statistics.",
+    "choose": "Choose the augmentation steps by cross-validation on the train rows.",
     "augment": "Make the train rows' augmented children.",
     "train": "Train the recipe's generators.",
     "sample": "Sample new rows from the trained generators.",

@@ -187,6 +187,9 @@ def _augmented(config: Config, found: Explained) -> None:
     parents = _parents(config, row["row_parents"] or [])
     label = config.recipe.label_column
     found.lines.append(f"made by augment: {row['row_source']}")
+    if config.recipe.augment and config.recipe.augment.choose:
+        chosen = runs.done(config, "choose")
+        found.lines += [f"its steps were chosen: {runs.choice_of(chosen)['why']}"] if chosen else []
     for parent in row["row_parents"] or []:
         known = parents.get(parent)
         found.lines.append(
@@ -263,14 +266,14 @@ def _steps_of(config: Config, maker: str) -> tuple[Any, int]:
 
     Raises StageError where none is.
     """
-    from jobs.augment import makers
-    from jobs.ways import way_of
+    from jobs.augment import compiled as compiled_of
+    from udfs.children import makers
 
     recipe = config.recipe
     known: list[tuple[Any, int, int]] = []
-    if recipe.augment:
-        compiled = way_of(recipe, "augment").compiled(config)
-        known.append((compiled, recipe.seed, recipe.augment.most_copies))
+    augment = runs.augment_of(config)
+    if augment:
+        known.append((compiled_of(config, augment), recipe.seed, augment.most_copies))
     if recipe.modality == "image":
         known += _older_steps(config)
     for compiled, seed, copies in known:
@@ -288,9 +291,19 @@ def _older_steps(config: Config) -> list[tuple[Any, int, int]]:
 
     found = []
     for done in markers(config, "augment"):
-        augment, form = Augment(**done.parts["augment"]), ImageForm(**done.parts["image"])
+        told, form = done.parts["augment"] or _chosen(config, done), ImageForm(**done.parts["image"])
+        if told is None:
+            continue
+        augment = Augment(**told)
         found.append((compile_steps(augment.steps, form=form), done.parts["seed"], augment.most_copies))
     return found
+
+
+def _chosen(config: Config, augmented: Done) -> dict[str, Any] | None:
+    """Copies and steps that an augment run had chosen for it; None where it made nothing, or they are gone."""
+    folder = f"{runs.home(config)}/stages/choose/{augmented.inputs.get('choose')}"
+    told = runs.read_json(folder, runs.CHOICE)
+    return told["plan"] if isinstance(told, dict) else None
 
 
 def markers(config: Config, stage: str) -> Iterator[Done]:

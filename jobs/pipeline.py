@@ -232,9 +232,9 @@ def _expected(config: Config, each: Surveyed) -> dict[str, Any]:
     """What a stage that will run is going to make, where the stages before it tell."""
     place = each.place
     assert place is not None
-    if place.stage == "augment" and config.recipe.augment:
-        splits = runs.real_in(place).counts.get("splits", {})
-        return {"rows": config.recipe.augment.planned(splits.get("train", {}))}
+    if place.stage == "augment":
+        splits, augment = runs.real_in(place).counts.get("splits", {}), runs.augment_in(config, place)
+        return {"rows": augment.planned(splits.get("train", {})) if augment else 0}
     if place.stage == "merge":
         from jobs.plan_merge import expected_changes
 

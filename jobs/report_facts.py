@@ -37,6 +37,7 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
         "balanced": all(row["adds_up"] is not False for row in map(stage_row, dones.values())),
         "seconds": round(sum(each.seconds for each in dones.values()), 1),
         "gain": gains,
+        "choice": read(dones, "choose", runs.CHOICE),
         "usefulness": decisions(judged),
         "usefulness_details": judged,
         "judges": told.get("judges", {}),
@@ -71,6 +72,8 @@ def _nothing(dones: Mapping[str, Done]) -> str:
     if "gate" not in dones:
         return "nothing was added: the recipe makes no rows"
     made, accepted = total(dones["gate"].counts.get("in")), total(dones["gate"].counts.get("accepted"))
+    if not made:
+        return "nothing was added: no candidate for augment was clearly better than no made rows"
     if not accepted:
         return f"nothing was added: all {made or 0:,} made rows were refused"
     return f"{accepted:,} rows were added; what they are worth could not be measured"

@@ -15,18 +15,18 @@ import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conf import Config
+from conf import Config, runs
 from conf.runs import Done
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
 from jobs import report_series_figures as drawn
 from jobs import report_texts
+from jobs.augment import compiled
 from jobs.report_facts import read
 from jobs.report_figures import COLOURS
 from jobs.report_tables import MEASURES
 from jobs.report_texts import generator, train_counts
 from jobs.series.again import child_batch
-from jobs.series.augment import compiled
 from udfs.records import ORIGINS
 
 __all__ = ["charts", "generator", "pictures", "train_counts"]
@@ -200,7 +200,9 @@ def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[s
     if not batches:
         return []
     whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    told = [each["steps"] for each in compiled(config).explain(whole, config.recipe.seed)]
+    augment = runs.augment_of(config)
+    assert augment is not None
+    told = [each["steps"] for each in compiled(config, augment).explain(whole, config.recipe.seed)]
     found = []
     for place, first in enumerate(told[0]):
         moved = [steps[place]["parameters"]["moved"] for steps in told if steps[place]["fired"]]

@@ -7,16 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from conf import Config
+from conf import Config, runs
 from conf.runs import Done
 from jobs import report_figures as figures
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
+from jobs.augment import compiled
 from jobs.report_facts import judged_line
 from jobs.report_tables import MEASURES
 from jobs.texts.again import child_batch
 from udfs.records import ORIGINS
-from udfs.text.compiled import compile_text_steps
 
 SHOWN_CHARACTERS = 300
 SHOWN_EACH = 3  # texts of each class and origin
@@ -92,8 +92,6 @@ def short(text: Any) -> str:
 
 def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[str, Any]]:
     """How many of some children each step changed, with a few texts before and after it."""
-    augment = config.recipe.augment
-    assert augment is not None
     some = rows.chosen(f"{dones['augment'].folder}/rows", LOOKED_AT, ("row_origin",), PAYLOAD)
     parents = {row.id: row for row in rows.by_id([train], sorted({p for row in some for p in row.parents}), PAYLOAD)}
     known = {each.id: {**each.cells, "soft_label": None} for each in parents.values()}
@@ -105,7 +103,9 @@ def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[s
     if not batches:
         return []
     whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    told = compile_text_steps(augment.steps).explain(whole, config.recipe.seed)
+    augment = runs.augment_of(config)
+    assert augment is not None
+    told = compiled(config, augment).explain(whole, config.recipe.seed)
     before = whole.column("text").to_pylist()
     return _by_step(before, [each["steps"] for each in told])
 

@@ -39,6 +39,21 @@ class Losses:
         cut = lambda parts: {name: values[:, rows] for name, values in parts.items()}  # noqa: E731
         return Losses(cut(self.wrong), cut(self.brier))
 
+    @property
+    def seeds(self) -> int:
+        """How many judges of each kind said something."""
+        return len(next(iter(self.wrong.values())))
+
+    def first_seeds(self, count: int) -> Losses:
+        """Of the first few judges of each kind."""
+        cut = lambda parts: {name: values[:count] for name, values in parts.items()}  # noqa: E731
+        return Losses(cut(self.wrong), cut(self.brier))
+
+    def with_seeds(self, more: Losses) -> Losses:
+        """With those of further judges."""
+        both = lambda own, other: {name: np.concatenate([values, other[name]]) for name, values in own.items()}  # noqa: E731
+        return Losses(both(self.wrong, more.wrong), both(self.brier, more.brier))
+
     def error(self) -> float:
         """Share of wrong answers, averaged over judges and seeds."""
         return float(np.mean([values.mean() for values in self.wrong.values()]))

@@ -42,6 +42,8 @@ def run(cluster: Cluster, config: Config) -> StageResult:
     judged: Any = {"image": _judged, "table": tables.judged}.get(config.recipe.modality, labelled.judged)
     with progress("score", None, "judges") as bar:
         counts, found = judged(config, place, bar)
+    if AUGMENT in place.inputs and not place.inputs[AUGMENT].counts["staged"]:  # none was chosen: nothing to judge
+        found["augmented"] = None
     runs.write_json(place.folder, "usefulness.json", found)
     digest = runs.digest(counts["rows"], counts.pop("hash_sum"))
     counts["usefulness"] = {name: entry["verdict"] for name, entry in _entries(found)}

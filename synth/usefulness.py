@@ -45,7 +45,7 @@ def usefulness(
     """
     court = Court(config, val, made, ask, measure)
     entries: dict[str, dict[str, Any]] = {}
-    if len(court.confirming) >= LEAST_ROWS:
+    if len(court.confirming) >= LEAST_ROWS and any(map(len, made.values())):
         base = _augmented(court, entries)
         kept = _generated(court, base, entries)
         _together(court, base, kept, entries)

@@ -11,7 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 OURS = {"conf", "udfs", "synth", "jobs"}
 ENGINES = {"pyspark", "delta", "ray", "torch"}
-RAY_ENTRIES = {"label", "train", "sample", "score", "evaluate", "cluster", "spread"}
+RAY_ENTRIES = {"label", "train", "sample", "score", "evaluate", "cluster", "spread", "choose"}
 FREE = {"jobs.pipeline", "jobs.cli"}
 
 

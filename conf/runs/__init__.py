@@ -8,6 +8,7 @@ stage's fingerprint is known only when the earlier ones are done. Both engines u
 
 from __future__ import annotations
 
+from conf.runs.chosen import CHOICE, augment_in, augment_of, choice_of, plan_of
 from conf.runs.files import (
     HASH_MODULUS,
     clear,
@@ -24,13 +25,17 @@ from conf.runs.sources import below, listing, locations, references
 from conf.runs.survey import Surveyed, done, locate, real, survey
 
 __all__ = [
+    "CHOICE",
     "DONE_NAME",
     "HASH_MODULUS",
     "Done",
     "Place",
     "StageResult",
     "Surveyed",
+    "augment_in",
+    "augment_of",
     "below",
+    "choice_of",
     "clear",
     "digest",
     "digest_of",
@@ -43,6 +48,7 @@ __all__ = [
     "listing",
     "locate",
     "locations",
+    "plan_of",
     "read_json",
     "real",
     "real_in",

@@ -14,10 +14,12 @@ from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Spl
 from conf.schema.images import ImageForm
 from conf.schema.making import (
     IMAGE_MODELS,
+    NO_STEPS,
     SERIES_MODELS,
     TABLE_MODELS,
     TEXT_MODELS,
     Augment,
+    Candidate,
     Evaluate,
     Gate,
     Generate,
@@ -30,7 +32,7 @@ from conf.schema.runtime import JudgeRuntime, RayRuntime, Runtime, SampleRuntime
 from conf.schema.sources import Source
 from conf.schema.tables import Column, ColumnName, Fill, Task
 from conf.schema.texts import TextForm
-from conf.schema.together import check_series, check_tables, check_texts, check_words, laid_out
+from conf.schema.together import check_choice, check_series, check_tables, check_texts, check_words, laid_out
 from conf.schema.windows import SeriesForm
 
 
@@ -98,6 +100,7 @@ class Recipe(Part):
         else:
             check_tables(self)
         check_words(self)
+        check_choice(self)
         return self
 
     @model_validator(mode="after")
@@ -118,8 +121,7 @@ class Recipe(Part):
                 raise ValueError(
                     f"generator {generator.name} plans rows of {strange[0]!r}, which is not among the labels"
                 )
-        by_label = self.augment.copies if self.augment and isinstance(self.augment.copies, dict) else {}
-        strange = sorted(set(by_label) - set(self.labels))
+        strange = sorted(self.augment.labels - set(self.labels)) if self.augment else []
         if strange:
             raise ValueError(f"augment.copies names {strange[0]!r}, which is not among the labels")
         if self.split.rest == "unlabelled" and self.label is None:
@@ -132,9 +134,8 @@ class Recipe(Part):
 
 
 __all__ = [
-    "IMAGE_MODELS", "MAX_NAME", "SERIES_MODELS", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment", "Clean", "Column",
-    "Count", "Duplicates",
-    "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
+    "IMAGE_MODELS", "MAX_NAME", "NO_STEPS", "SERIES_MODELS", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment",
+    "Candidate", "Clean", "Column", "Count", "Duplicates", "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
     "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
     "TextForm", "Train", "TrainRuntime",

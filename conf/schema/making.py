@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from conf.schema.parts import Count, Name, Part, Positive, Share, Steps
 from conf.schema.where import parse
@@ -13,6 +13,7 @@ from conf.schema.where import parse
 OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
 MAX_COPIES = 1000
+NO_STEPS = "none"  # the candidate that makes no rows
 JudgeKind = Literal[
     "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket", "forecast"
 ]
@@ -32,22 +33,71 @@ class Normalize(Part):
     write: Literal["statistics", "columns"] = "statistics"
 
 
-class Augment(Part):
-    """How many children every train row gets (or those of each label, to fill up rare ones), and the steps that make
-    them.
-    """
+def _copies(value: int | dict[str, int]) -> int | dict[str, int]:
+    """From 1 to 1000; of a label 0, too."""
+    counts = list(value.values()) if isinstance(value, dict) else [value]
+    if not counts or not all(0 <= count <= MAX_COPIES for count in counts) or not any(counts):
+        raise ValueError(f"copies are from 1 to {MAX_COPIES}, or by label from 0, and of some label one at least")
+    return value
 
-    copies: int | dict[str, int] = 10
+
+Copies = Annotated[int | dict[str, int], AfterValidator(_copies)]
+
+
+class Candidate(Part):
+    """One list of steps among which a recipe chooses; it has as many copies as the others unless it says its own."""
+
+    name: Name
+    copies: Copies | None = None
     steps: Steps = Field(min_length=1)
 
-    @field_validator("copies")
-    @classmethod
-    def _some(cls, value: int | dict[str, int]) -> int | dict[str, int]:
-        """From 1 to 1000; of a label 0, too."""
-        counts = list(value.values()) if isinstance(value, dict) else [value]
-        if not counts or not all(0 <= count <= MAX_COPIES for count in counts) or not any(counts):
-            raise ValueError(f"copies are from 1 to {MAX_COPIES}, or by label from 0, and of some label one at least")
-        return value
+
+class Augment(Part):
+    """How many children every train row gets (or those of each label, to fill up rare ones), and the steps that make
+    them: the recipe's own, or those of the candidate that is best by cross-validation on train rows, or none.
+    """
+
+    copies: Copies = 10
+    steps: Steps = []
+    choose: Literal["cross_validation"] | None = None
+    candidates: list[Candidate] = Field(default=[], max_length=50)
+    folds: int = Field(default=5, ge=2, le=20)
+    repeats: int = Field(default=3, ge=1, le=20)
+    max_rows: int = Field(default=1000, ge=10, le=100_000)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Augment:
+        """Steps, or a choice; and nothing of a choice without one."""
+        if self.choose is None:
+            more = sorted(self.model_fields_set & {"candidates", "folds", "repeats", "max_rows"})
+            if more:
+                raise ValueError(f"{more[0]} goes with choose: cross_validation, which it does not say")
+            if not self.steps:
+                raise ValueError("needs steps, or choose: cross_validation to have them chosen, or the word auto")
+            return self
+        if self.steps:
+            raise ValueError("says steps and choose: steps belong under candidates where they are chosen")
+        names = [each.name for each in self.candidates]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled or NO_STEPS in names:
+            said = f"two candidates are named {doubled[0]}" if doubled else "none is always a candidate"
+            raise ValueError(f"{said}: give each a name of its own")
+        if not names:
+            raise ValueError("chooses among candidates, and names none")
+        return self
+
+    def of(self, name: str) -> Augment | None:
+        """What a candidate makes; of `none` nothing."""
+        if name == NO_STEPS:
+            return None
+        found = next(each for each in self.candidates if each.name == name)
+        return Augment(copies=self.copies if found.copies is None else found.copies, steps=found.steps)
+
+    @property
+    def labels(self) -> set[str]:
+        """The labels that copies are counted by."""
+        counted = [self.copies, *(each.copies for each in self.candidates)]
+        return {label for each in counted if isinstance(each, dict) for label in each}
 
     @property
     def most_copies(self) -> int:

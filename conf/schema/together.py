@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from conf.schema import candidates
 from conf.schema.making import IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
@@ -40,6 +41,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "outliers": (),
     },
 }
+LEAST_PER_FOLD = 2  # train rows by which steps are chosen
 LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
 _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regression": ("integer", "number")}
 
@@ -92,8 +94,27 @@ def for_series(value: dict[str, Any]) -> dict[str, Any]:
 
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     """A recipe with what follows from its modality."""
-    lay_out = {"table": for_tables, "text": for_texts, "series": for_series}.get(str(value.get("modality")))
-    return lay_out(value) if lay_out else value
+    modality = str(value.get("modality"))
+    lay_out = {"table": for_tables, "text": for_texts, "series": for_series}.get(modality)
+    laid = lay_out(value) if lay_out else value
+    return {**laid, "augment": candidates.laid_out(laid["augment"], modality)} if "augment" in laid else laid
+
+
+def check_choice(recipe: Recipe) -> None:
+    """Raise ValueError where steps are to be chosen by what is not there: labels of later stages, enough rows."""
+    augment, train = recipe.augment, recipe.split.train
+    if augment is None or augment.choose is None:
+        return
+    if recipe.label is not None:
+        raise ValueError(
+            "label: has its judges learn from augmented copies too, and augment: chooses its steps only after it: name"
+            " them under augment.steps"
+        )
+    if isinstance(train, int) and train < LEAST_PER_FOLD * augment.folds:
+        raise ValueError(
+            f"augment: chooses by {augment.folds} folds, which need {LEAST_PER_FOLD * augment.folds} train rows, and"
+            f" split.train is {train}: raise it, lower augment.folds, or name the steps under augment.steps"
+        )
 
 
 def check_texts(recipe: Recipe) -> None:

@@ -1,53 +1,17 @@
-"""Augment, the part of series: what a step list is compiled to, what partners hand over, small views of windows."""
+"""Augment, the part of series: what partners are chosen by and hand over, as columns of Spark."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from conf import Config
-from conf.schema import Recipe
 from jobs.series.normalize import tally_of
-from udfs.series.compiled import PARTNER_COLUMNS, CompiledSeries, compile_series_steps
-from udfs.series.scaling import Scale, encode
-from udfs.series.windows import SERIES_TYPE
+from udfs.series.compiled import CompiledSeries
+from udfs.series.family import VIEWS, Viewing, call_rows, label_name, partner_types, scale_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-CALL_VALUES = 4 << 20  # made by one call of the steps
-VIEW_STEPS = 32
-VIEW_LEVELS = 255
-_VIEWS = pa.schema([pa.field("row_id", pa.string()), pa.field("label", pa.string()), pa.field("view", pa.binary())])
-
-
-def check_steps(recipe: Recipe) -> None:
-    """Raise StepError for a step that is none, or an option that it does not take."""
-    _compiled(recipe)
-
-
-def compiled(config: Config) -> CompiledSeries:
-    """The recipe's steps."""
-    return _compiled(config.recipe)
-
-
-def _compiled(recipe: Recipe) -> CompiledSeries:
-    assert recipe.series is not None
-    steps = recipe.augment.steps if recipe.augment else []
-    return compile_series_steps(steps, recipe.series.length, len(recipe.series.channels))
-
-
-def call_rows(steps: CompiledSeries) -> int:
-    """Children that one call of the steps makes at most."""
-    return max(1, CALL_VALUES // (steps.length * steps.channels))
-
-
-def label_name(steps: CompiledSeries) -> str:
-    """The column by whose values copies are counted."""
-    return "label"
+__all__ = ["call_rows", "label_name", "label_of", "partner_columns", "partner_types", "views"]
 
 
 def label_of(steps: CompiledSeries) -> Column:
@@ -57,13 +21,8 @@ def label_of(steps: CompiledSeries) -> Column:
     return F.col("label")
 
 
-def partner_types(steps: CompiledSeries) -> dict[str, pa.DataType]:
-    """The columns that a partner hands over: its window, its label, its id."""
-    return dict(zip(PARTNER_COLUMNS, (SERIES_TYPE, pa.string(), pa.string()), strict=True))
-
-
 def partner_columns(steps: CompiledSeries) -> dict[str, Column]:
-    """The same, as columns of the partner's row."""
+    """What a partner hands over, as columns of its row."""
     from pyspark.sql import functions as F
 
     return {"partner_series": F.col("series"), "partner_label": F.col("label"), "partner_id": F.col("row_id")}
@@ -74,21 +33,5 @@ def views(parents: DataFrame, steps: CompiledSeries) -> DataFrame:
     from jobs.spark import map_rows
 
     tally, _ = tally_of(parents, steps.length, steps.channels)
-    scale = Scale.of(tally, "min_max") if tally else Scale(np.zeros((1, 1, steps.channels)), np.ones((1, 1, 1)))
-    return map_rows(parents.select("row_id", "label", "series"), Viewing(steps, scale), _VIEWS)
-
-
-@dataclass(frozen=True)
-class Viewing:
-    """Rows to their small views: some of a window's steps, every channel between its least and greatest value."""
-
-    steps: CompiledSeries
-    scale: Scale
-
-    def __call__(self, batch: pa.RecordBatch) -> pa.Table:
-        """The views; what is missing lies in the middle."""
-        seen = encode(self.steps.windows(batch.column("series")), self.scale)
-        places = np.unique(np.linspace(0, self.steps.length - 1, VIEW_STEPS).round().astype(np.int64))
-        levels = np.rint(np.nan_to_num(seen[:, places], nan=0.5).clip(0, 1) * VIEW_LEVELS).astype(np.uint8)
-        told = [each.tobytes() for each in levels]
-        return pa.table([batch.column("row_id"), batch.column("label"), pa.array(told, pa.binary())], schema=_VIEWS)
+    viewing = Viewing(steps, scale_of(tally, steps))
+    return map_rows(parents.select("row_id", "label", "series"), viewing, VIEWS)

@@ -14,13 +14,14 @@ from conf import Config, runs
 from conf.errors import StageError
 from conf.schema import Augment, ImageForm
 from jobs import augment
-from jobs.augment import Children, children, makers
+from jobs.augment import children
 from jobs.images import augment as way
-from jobs.partners import Chooser, fires, neighbours, ring
 from jobs.spark import merge_rows
 from tests.jobs.merging import held
 from tests.jobs.upstream import cleaned, ingested, real, write
 from udfs import records
+from udfs.children import Children, makers
+from udfs.pairing import Chooser, fires, neighbours, ring
 from udfs.steps import compile_steps
 
 FORM = ImageForm(height=8, width=8, channels=1)

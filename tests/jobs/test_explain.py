@@ -15,7 +15,6 @@ from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.runs import StageResult
 from jobs import readers
-from jobs.augment import Children, makers
 from jobs.explain import explain
 from jobs.images import augment as way
 from jobs.images.ingest import batches
@@ -23,6 +22,7 @@ from jobs.readers import reading
 from jobs.rows_read import BOOKKEEPING
 from tests.jobs import grown
 from udfs import image, records
+from udfs.children import Children, makers
 from udfs.steps import compile_steps
 
 OVERRIDES = (

@@ -14,9 +14,9 @@ from deltalake import write_deltalake
 from conf import runs
 from conf.errors import RecipeError
 from jobs import check, readers
+from jobs.augment import compiled
 from jobs.export import export
 from jobs.series.again import child_batch
-from jobs.series.augment import compiled
 from jobs.tabular import ingest
 from jobs.tabular.cells import Cells
 from tests.jobs.made import run, table
@@ -115,7 +115,7 @@ def test_children_are_the_same_under_any_partitioning_and_can_be_explained(spark
     assert done.counts["staged"] == 60
     rows = spark.read.parquet(f"{done.folder}/rows").collect()
     train = {row["row_id"]: row for row in table(config, "clean") if row["row_split"] == "train"}
-    plain = compiled(config)
+    plain = compiled(config, config.recipe.augment)
     mixed = next(row for row in rows if len(row["row_parents"]) == 2)
     own = next(row for row in rows if len(row["row_parents"]) == 1)
     assert {train[parent]["label"] for parent in mixed["row_parents"]} == {mixed["label"]}
