@@ -14,7 +14,7 @@ OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
 MAX_COPIES = 1000
 JudgeKind = Literal[
-    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket"
+    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket", "forecast"
 ]
 
 
