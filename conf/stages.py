@@ -114,6 +114,8 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
     own = recipe.modality
+    if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
+        found["missing"] = whole["missing"]
     return found | ({own: whole[own]} if own in ("text", "series") and "image" in each.parts else {})
 
 

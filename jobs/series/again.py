@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf import Config
 from jobs import plain_tables
-from jobs.series.gathering import OBSERVED, Gathering, schema_of
+from jobs.series.gathering import Gathering, schema_of
+from jobs.series.observing import OBSERVED
 from jobs.series.recordings import file_name
 from udfs import records
 from udfs.series.windows import SERIES_TYPE
@@ -35,8 +37,8 @@ def child_batch(row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]
 
 
 def window_again(config: Config, row: Mapping[str, Any]) -> tuple[str, bool | None]:
-    """A window cut again from its recording's observations in `raw`: what came of it in words, and whether its values
-    are the row's (None: its observations are no longer there).
+    """A window cut again from its recording's observations in `raw`, or what clean refused refused again: what came of
+    it in words, and whether it is the row (None: its observations are no longer there).
     """
     from jobs.series.clean import batch_rows, cleaned_schema
 
@@ -46,9 +48,17 @@ def window_again(config: Config, row: Mapping[str, Any]) -> tuple[str, bool | No
         for batch in gathering(recording):
             place = pc.index(batch.column("row_id"), row["row_id"]).as_py()
             if place >= 0:
-                same = batch.column("series")[place].as_py() == row["series"]
-                return f"cut from its observations again: {'the same values' if same else 'OTHER VALUES'}", same
+                again = batch.slice(place, 1).to_pylist()[0]
+                same = _same(again, row)
+                return f"cut from its observations again: {'the same' if same else 'NOT THE SAME'}", same
     return f"cannot be cut again here: the observations at {row['row_source']} are no longer there", None
+
+
+def _same(again: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether two rows hold the same values, or were both refused without any for the same reason."""
+    if again["series"] is None or row["series"] is None:
+        return again["series"] is row["series"] and again["row_reason"] == row.get("row_reason")
+    return bool(np.array_equal(again["series"], row["series"], equal_nan=True))
 
 
 def _recordings(config: Config, maker: str, where: str) -> Iterator[pa.Table]:
@@ -63,7 +73,8 @@ def _recordings(config: Config, maker: str, where: str) -> Iterator[pa.Table]:
         return
     kind = form.recordings.entity
     if kind == "column":
-        own = pc.equal(pc.utf8_trim_whitespace(pc.field("entity")), (first.column("entity")[0].as_py() or "").strip())
+        name = pc.coalesce(pc.utf8_trim_whitespace(pc.field("entity")), pc.scalar(""))
+        own = pc.equal(name, (first.column("entity")[0].as_py() or "").strip())
         yield _named(raw.to_table(filter=mine & own), None, form.channels)
     elif kind == "columns":
         whole = raw.to_table(filter=mine)
@@ -84,6 +95,7 @@ def _named(rows: pa.Table, entity: str | None, channels: Sequence[str]) -> pa.Ta
     """Observations with their recording's name, trimmed where it is a column of theirs."""
     if entity is None:
         name = pc.utf8_trim_whitespace(rows.column("entity"))
+        name = pc.if_else(pc.equal(name, ""), pa.scalar(None, pa.string()), name)
         rows = rows.set_column(rows.schema.get_field_index("entity"), "entity", name)
     else:
         rows = rows.append_column("entity", pa.array([entity] * rows.num_rows, pa.string()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf import Config
 from conf.schema import Recipe
@@ -54,7 +55,7 @@ def label_of(steps: CompiledSeries) -> Column:
     """The label by which partners are of one class."""
     from pyspark.sql import functions as F
 
-    return F.col("label")
+    return F.coalesce("label", F.lit(""))  # without labels all rows are of one class
 
 
 def partner_types(steps: CompiledSeries) -> dict[str, pa.DataType]:
@@ -91,4 +92,5 @@ class Viewing:
         places = np.unique(np.linspace(0, self.steps.length - 1, VIEW_STEPS).round().astype(np.int64))
         levels = np.rint(np.nan_to_num(seen[:, places], nan=0.5).clip(0, 1) * VIEW_LEVELS).astype(np.uint8)
         told = [each.tobytes() for each in levels]
-        return pa.table([batch.column("row_id"), batch.column("label"), pa.array(told, pa.binary())], schema=_VIEWS)
+        labels = pc.fill_null(batch.column("label"), "")
+        return pa.table([batch.column("row_id"), labels, pa.array(told, pa.binary())], schema=_VIEWS)

@@ -12,24 +12,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from conf.schema import Recipe, SeriesForm, Source, Split
 from jobs.series.judging import FINE, STAGE, Judging, Told
+from jobs.series.observing import OBSERVED, Behind, Reading, in_order
 from udfs import hashing, records
 from udfs.series import borders, clock
 from udfs.series.recordings import Conversion, Cut, Mending, Regular, cut, mended, starts, uncovered
-from udfs.series.values import Flags, Indices
-from udfs.series.windows import number_of
+from udfs.series.values import Indices
 
 COUNTED, FROM, UNTIL = "row_counted", "row_from", "row_until"
 LEFT_OUT = "left_out"
-NO_ENTITY, UNREADABLE_TIME = "entity_missing", "time_unreadable"
-NOT_NUMBERS, NOT_FINITE = "not_numbers", "not_finite"
 TOO_SHORT, TOO_LONG, LABELS_DIFFER = "too_short", "times_far_apart", "label_changes"
-OBSERVED = ("row_id", "row_source", "row_split", "entity", "time", "label")  # of an observation, before its channels
-_SHOWN = 60  # characters of a cell that is refused, told in its detail
 _COUNTS = pa.map_(pa.string(), pa.int64())
 
 
@@ -66,6 +60,7 @@ class Gathering:
     """What a worker needs to make windows of one recording's observations."""
 
     judging: Judging
+    reading: Reading
     split: Split
     seed: int
     sources: dict[str, str]  # names by maker
@@ -79,7 +74,10 @@ class Gathering:
         judging = Judging.of(recipe)
         makers = {records.maker("real", source.name): source.name for source in recipe.sources}
         mendings = {source.name: mending_of(judging.form, source) for source in recipe.sources}
-        return cls(judging, recipe.split, recipe.seed, makers, mendings, schema, batch_rows)
+        said = judging.form.recordings
+        assert said is not None
+        reading = Reading(tuple(judging.form.channels), said.time, said.time_format, frozenset(recipe.missing))
+        return cls(judging, reading, recipe.split, recipe.seed, makers, mendings, schema, batch_rows)
 
     def __call__(self, rows: pa.Table) -> Iterator[pa.RecordBatch]:
         """What came of one recording, and what was counted of it. Observations come in any order."""
@@ -100,14 +98,6 @@ class Gathering:
         yield from pa.table(cells, schema=self.schema).combine_chunks().to_batches()
 
 
-def in_order(rows: pa.Table) -> pa.Table:
-    """Observations as their source has them: by file, then line."""
-    where = rows.column("row_source").to_pylist()
-    keys = [(path, int(line) if line.isdigit() else 0) for path, _, line in (each.rpartition("#") for each in where)]
-    ids = rows.column("row_id").to_pylist()
-    return rows.take(pa.array(sorted(range(len(keys)), key=lambda row: (keys[row], where[row], ids[row])), pa.int64()))
-
-
 class _Recording:
     """One recording on its way through a worker."""
 
@@ -117,16 +107,14 @@ class _Recording:
         first = {name: rows.column(name)[0].as_py() for name in OBSERVED}
         self.maker, self.given = first["row_id"][: records.MAKER_HEX], first["row_split"]
         self.entity: str = first["entity"] or ""
-        self.has_entity = first["entity"] is not None
         self.source = gathering.sources.get(self.maker, "")
         self.plan = gathering.mendings[self.source]
         assert self.form.recordings is not None
-        self.kind, self.time_format = self.form.recordings.time, self.form.recordings.time_format
         self.stride = self.form.recordings.stride or self.form.length
 
     def parts(self, counts: dict[str, int]) -> Iterator[dict[str, Any]]:
         """Refused observations, then windows in batches, or the recording refused as a whole."""
-        times, values, told = self._read()
+        times, values, told = self.of.reading(self.rows)
         bad = np.array([reason is not None for reason, _ in told], bool)
         counts["refused_observations"] = int(bad.sum())
         if bad.any():
@@ -147,38 +135,12 @@ class _Recording:
         if len(regular.times) < length:
             counts["too_short"] = 1
             yield self._whole(TOO_SHORT, f"{self._name()} has {len(regular.times):,} steps; a window takes {length:,}")
-        behind = Behind.of(rows, times[~bad], self.kind)
+        behind = Behind.of(rows, times[~bad])
         for at in range(0, len(first), self.of.batch_rows):
             yield self._windows(regular, first[at : at + self.of.batch_rows], behind)
 
     def _name(self) -> str:
         return self.entity or self.source
-
-    def _read(self) -> tuple[Indices, NDArray[np.float64], list[Told]]:
-        """Times, values, and why an observation is refused."""
-        cells = self.rows.column("time").to_pylist()
-        times, good = clock.read_times(cells, self.kind, self.time_format)
-        told: list[Told] = [
-            FINE if fine else (UNREADABLE_TIME, f"time is {str(cell)[:_SHOWN]!r}")
-            for cell, fine in zip(cells, good.tolist(), strict=True)
-        ]
-        values = np.stack([self._channel(name, told) for name in self.form.channels], axis=1)
-        if not self.has_entity:
-            told = [(NO_ENTITY, "the column entity is empty")] * len(told)
-        return times, values, told
-
-    def _channel(self, name: str, told: list[Told]) -> NDArray[np.float64]:
-        """One channel's values; an observation with a cell that is no number is refused."""
-        out = np.full(self.rows.num_rows, np.nan)
-        for row, cell in enumerate(self.rows.column(name).to_pylist()):
-            try:
-                out[row] = number_of(cell)
-            except ValueError:
-                told[row] = told[row] if told[row][0] else (NOT_NUMBERS, f"{name} is {str(cell)[:_SHOWN]!r}")
-                continue
-            if abs(out[row]) > np.finfo(np.float32).max and not told[row][0]:
-                told[row] = (NOT_FINITE, f"{name} is {str(cell)[:_SHOWN]!r}")
-        return out
 
     def _refused(self, places: Indices, told: list[Told]) -> dict[str, Any]:
         """Observations that are refused, under ids of their own."""
@@ -256,40 +218,3 @@ class _Recording:
         key = [self.of.seed] if grid else [self.of.seed, self.source, self.entity]  # a grid's blocks are the clock's
         codes = borders.within_blocks(step, last, split.block_steps or 1, split.shares(), key)
         return pa.array([(*borders.SPLITS, LEFT_OUT)[code] for code in codes.tolist()], pa.string()), groups
-
-
-@dataclass(frozen=True)
-class Behind:
-    """Where a recording's observations stand and how they are labelled, in the order of time."""
-
-    times: Indices
-    places: pa.ChunkedArray
-    labelled: Indices  # times of those that have a label
-    codes: Indices
-    names: list[str]
-
-    @classmethod
-    def of(cls, rows: pa.Table, times: Indices, kind: str) -> Behind:
-        """Of the observations that are good."""
-        order = np.argsort(times, kind="stable")
-        rows, times = rows.take(pa.array(order)), times[order]
-        told = pc.utf8_trim_whitespace(rows.column("label").cast(pa.string())).combine_chunks()
-        told = pc.if_else(pc.equal(told, ""), pa.scalar(None, pa.string()), told).dictionary_encode()
-        there: Flags = told.is_valid().to_numpy(zero_copy_only=False)
-        codes = pc.fill_null(told.indices, 0).to_numpy().astype(np.int64)
-        return cls(times, rows.column("row_source"), times[there], codes[there], told.dictionary.to_pylist())
-
-    def where(self, since: Indices) -> pa.Array:
-        """The place of the first observation of each window."""
-        return pc.take(self.places, pa.array(np.searchsorted(self.times, since))).combine_chunks()
-
-    def labels(self, since: Indices, until: Indices) -> tuple[list[str | None], Flags]:
-        """The label of each window, null for none, and whether its observations have several."""
-        low, high = np.searchsorted(self.labelled, since), np.searchsorted(self.labelled, until, "right")
-        changes = (
-            np.concatenate([[0], np.cumsum(np.diff(self.codes) != 0)]) if len(self.codes) else np.zeros(1, np.int64)
-        )
-        some = high > low
-        at, end = np.minimum(low, len(changes) - 1), np.maximum(high - 1, 0)
-        names = [self.names[self.codes[place]] if fine else None for place, fine in zip(at, some, strict=True)]
-        return names, some & (changes[at] != changes[end])

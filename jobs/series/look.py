@@ -72,6 +72,7 @@ class Recorded:
     steps: list[int]  # of each recording
     every: str | None
     usual: float  # share of the times that follow by the commonest step
+    missing: list[str]  # what stands for none in channels
 
     @property
     def others(self) -> list[str]:
@@ -105,7 +106,8 @@ def recordings_in(found: Found, label: str | None) -> Recorded | None:
     every = _every(commonest, time.kind) if usual >= ON_GRID else None
     if not kept:
         return None
-    return Recorded(found, size, whole, time, entity, named, classes, kept, steps, every, usual)
+    missing = sorted({(cell or "").strip() for name in kept for cell in rows[name]} & TOKENS)
+    return Recorded(found, size, whole, time, entity, named, classes, kept, steps, every, usual, missing)
 
 
 def _head(found: Found) -> tuple[dict[str, list[str | None]], bool]:

@@ -131,7 +131,9 @@ def _sources(seen: Recorded) -> str:
     if not theirs:
         source.pop("columns", None)
     source |= {"drift": "merge"} if seen.others else {}
-    return "\n".join(["sources:", f"  - {flow(source)}"])
+    told = ", ".join(quoted(token) for token in dict.fromkeys(["", *seen.missing]))
+    missing = [commented("What stands for a missing value."), f"missing: [{told}]"] if any(seen.missing) else []
+    return "\n".join(["sources:", f"  - {flow(source)}", *missing])
 
 
 def _clean() -> str:

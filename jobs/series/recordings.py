@@ -20,10 +20,12 @@ from conf.runs import Place
 from conf.runs.patterns import base_of
 from conf.schema import Recipe
 from jobs.assignments import home_of_assignments
-from jobs.series.gathering import COUNTED, FROM, LEFT_OUT, OBSERVED, UNTIL, Gathering, schema_of
+from jobs.series.gathering import COUNTED, FROM, LEFT_OUT, UNTIL, Gathering, schema_of
+from jobs.series.observing import OBSERVED
 from jobs.staging import lay_down
 from udfs import records
 from udfs.series.borders import SPLITS
+from udfs.series.recordings import REPAIRS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -54,7 +56,7 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
     if recipe.split.by in ("time", "block"):
         rows = _across(rows)
         counts["across_borders"] = _check_splits(config, rows)
-    changed = {name: counts[name] for name in ("converted", "stuck", "outliers", "filled") if counts.get(name)}
+    changed = _flagged(rows)
     arrived = sum(
         counts.get(name, 0) for name in ("windows", "too_short", "refused_observations", "refused_recordings")
     )
@@ -135,6 +137,14 @@ def _counts(laid: DataFrame) -> dict[str, int]:
 
     told = laid.where(F.col(COUNTED).isNotNull()).select(F.explode(COUNTED).alias("name", "n"))
     return {row["name"]: row["total"] for row in told.groupBy("name").agg(F.sum("n").alias("total")).collect()}
+
+
+def _flagged(rows: DataFrame) -> dict[str, int]:
+    """How many windows each repair touched."""
+    from pyspark.sql import functions as F
+
+    told = rows.select(F.explode("row_flags").alias("flag")).where(F.col("flag").isin(*REPAIRS)).groupBy("flag").count()
+    return {row["flag"]: row["count"] for row in sorted(told.collect(), key=lambda row: row["flag"])}
 
 
 def _check_law(counts: dict[str, int], arrived: int) -> None:

@@ -34,7 +34,7 @@ from udfs.series.values import Flags, Indices, Series
 
 REVISION = 1
 _ONE, _TWO = hashing.word_of("observation", 1), hashing.word_of("observation", 2)
-FILLED, ODD, STUCK = "gaps_filled", "outliers", "stuck"  # flags of windows
+REPAIRS = FILLED, ODD, STUCK = ("gaps_filled", "outliers", "stuck")  # flags of windows
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def hours(count: int, entity: str = "", numbers: int = 2) -> list[str]:
 def test_recordings_of_entities_with_labels_get_a_recipe_that_runs(spark: Any, tmp_path: Path) -> None:
     """Time, entity, label and channels are found whatever they are called; what is written grows rows."""
     lines = [line for number in range(24) for line in recording(f"m{number:02d}", 30)]
+    lines[40] = (*lines[40][:2], "NA", *lines[40][3:])
     (tmp_path / "waves.csv").write_text(written(lines))
     config = recipe_for(tmp_path / "waves.csv")
     form = config.recipe.series
@@ -50,7 +51,9 @@ def test_recordings_of_entities_with_labels_get_a_recipe_that_runs(spark: Any, t
     assert (form.channels, form.length, form.recordings.every) == (["left", "right"], 30, "1h")
     assert config.recipe.sources[0].columns == {"when": "time", "machine": "entity", "state": "label"}
     assert (config.recipe.labels, config.recipe.split.by) == (["fall", "rise"], "recording")
-    counts = run(spark, config, "ingest", "clean", "normalize", "augment").counts
+    assert config.recipe.missing == ["", "NA"]
+    assert run(spark, config, "ingest", "clean").counts["refused"] == {}
+    counts = run(spark, config, "normalize", "augment").counts
     assert counts["staged"] == counts["planned"] > 0
 
 

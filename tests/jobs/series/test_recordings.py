@@ -15,9 +15,12 @@ from pyspark.sql import functions as F
 
 from conf import Config, runs
 from conf.errors import RecipeError, StageError
+from conf.stages import parts_of, stage
+from jobs.assignments import home_of_assignments
 from jobs.explain import explain
 from jobs.series.clean import cleaned_schema
 from jobs.series.gathering import Gathering, schema_of
+from jobs.series.observing import Reading
 from jobs.series.recordings import gathered, observations
 from jobs.spark import read
 from tests.jobs.made import run, table
@@ -235,17 +238,24 @@ def test_windows_are_the_same_byte_for_byte_under_any_partitioning(spark, tmp_pa
     assert any(row["row_flags"] == ["outliers"] for row in plain)
 
 
-def test_a_window_can_be_explained_from_its_observations(spark, tmp_path):
-    config = recorded(tmp_path, fleet(14))
+def test_windows_and_what_was_refused_can_be_explained_from_their_observations(spark, tmp_path):
+    """One by one, of the table and of quarantine: the same values or the same refusal."""
+    hole = [line for line in recording("hole", 20) if not 4 <= line[1] < 9]
+    text = (
+        written([*fleet(14), *recording("short", 4), *hole]) + "m00,yesterday,1,2,rise\n,2020-01-01 00:00:00,1,2,rise\n"
+    )
+    config = recorded(tmp_path, text)
     run(spark, config, "ingest", "clean")
-    row = table(config, "clean")[0]
-    told = explain(config, row["row_id"])
-    assert told.same and "cut from its observations again" in told.again
+    refused = table(config, "quarantine")
+    assert {row["row_reason"] for row in refused} == {"too_short", "time_unreadable", "entity_missing", "gaps"}
+    for row in (table(config, "clean")[0], *refused):
+        told = explain(config, row["row_id"])
+        assert told.same and "cut from its observations again" in told.again, row
 
 
 def test_series_without_labels_are_measured_and_augmented(spark, tmp_path):
     """Copies come of every train window, mixed ones too, and none has a label."""
-    steps = [{"series.jitter": {"std": 0.2}}, {"series.interpolate": {"p": 0.5, "partners": "same_label"}}]
+    steps = [{"series.jitter": {"std": 0.2}}, {"series.interpolate": {"p": 0.5, "partners": "nearest"}}]
     source = {**SOURCE, "columns": {"machine": "entity", "when": "time"}, "drift": "merge"}
     config = recorded(tmp_path, fleet(14), labels=[], sources=[source], augment={"copies": 2, "steps": steps})
     assert config.recipe.split.stratify is None and config.recipe.evaluate.judges == ["forecast"]
@@ -303,3 +313,29 @@ def test_the_bundled_prices_become_windows_train_first(spark, config_for):
         "val": 130,
         "test": 206,
     }
+
+
+def test_other_recipes_know_nothing_of_how_recordings_are_split(config_for, tmp_path):
+    """Their fingerprints and kept assignments stay; a recipe of recordings' own hang on it, and on missing tokens."""
+    for name in ("digits", "robot-failures", "adult"):
+        assert not {"by", "block_steps", "embargo_steps"} & config_for(name).recipe.split.model_dump().keys()
+    plain = home_of_assignments(recorded(tmp_path))
+    assert plain != home_of_assignments(recorded(tmp_path, split={**ALONG, "by": "time"}))
+    parts = [parts_of(stage("clean"), recorded(tmp_path, missing=each).recipe, "") for each in ([""], ["-999"])]
+    assert parts[0] != parts[1] and "missing" not in parts_of(stage("clean"), config_for("digits").recipe, "")
+
+
+def test_numbers_are_read_the_same_whether_all_are_sound_or_one_is_not():
+    """Missing tokens, blanks and signs; what is no number refuses its observation alone."""
+    cells = ["1.5", " 2 ", "-999", "", None, "NaN", "1e3", ".5"]
+    reading = Reading(("left",), "number", None, frozenset({"", "-999"}))
+    wanted = [1.5, 2, np.nan, np.nan, np.nan, np.nan, 1000, 0.5]
+    for more, also, reasons in (
+        ([], [], []),
+        (["+7", "much", "-inf"], [7, np.nan, -np.inf], [None, "not_numbers", "not_finite"]),
+    ):
+        size = len(cells) + len(more)
+        columns = {"entity": ["m"] * size, "time": [str(at) for at in range(size)], "left": [*cells, *more]}
+        _, values, told = reading(pa.table(columns))
+        np.testing.assert_array_equal(values[:, 0], [*wanted, *also])
+        assert [reason for reason, _ in told] == [*[None] * len(cells), *reasons]
