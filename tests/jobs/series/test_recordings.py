@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -16,14 +17,17 @@ from pyspark.sql import functions as F
 from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.stages import parts_of, stage
+from jobs import readers
 from jobs.assignments import home_of_assignments
 from jobs.explain import explain
-from jobs.series.clean import cleaned_schema
+from jobs.series.clean import Cleaning, cleaned_schema, label_column
 from jobs.series.gathering import Gathering, schema_of
+from jobs.series.judging import Judging
 from jobs.series.observing import Reading
 from jobs.series.recordings import gathered, observations
 from jobs.spark import read
 from tests.jobs.made import run, table
+from tests.jobs.series import made
 from tests.jobs.series.recorded import BEGIN_S, HEAD, HOUR, LENGTH, SOURCE, Line, recorded, recording, written
 from udfs import hashing, records
 from udfs.series.clock import duration
@@ -339,3 +343,24 @@ def test_numbers_are_read_the_same_whether_all_are_sound_or_one_is_not():
         _, values, told = reading(pa.table(columns))
         np.testing.assert_array_equal(values[:, 0], [*wanted, *also])
         assert [reason for reason, _ in told] == [*[None] * len(cells), *reasons]
+
+
+def test_ready_windows_may_go_without_labels(tmp_path):
+    """Read without one, cleaned without one, of one class where copies and splits are decided."""
+    config = made.recipe(tmp_path, labels=[])
+    assert readers.reading(config, config.recipe.sources[0]).label is None
+    (window, _), (gap, _) = made.windows(2)
+    texts = [json.dumps(window), json.dumps([None, *gap[1:]])]
+    raw = pa.record_batch({"row_id": ["a" * 40, "b" * 40], "series": texts, "label": pa.nulls(2, pa.string())})
+    cleaned = Cleaning(Judging.of(config.recipe), cleaned_schema())(raw_filled(raw)).to_pylist()
+    assert [row["row_reason"] for row in cleaned] == [None, "gaps"]
+    assert all(row["label"] is None and row["row_label_source"] is None for row in cleaned)
+    assert label_column(config.recipe) is None
+
+
+def raw_filled(batch):
+    """The batch with the lineage that ingest gives."""
+    return records.conform(
+        batch.append_column("row_origin", pa.array(["real"] * batch.num_rows)),
+        records.table_schema(pa.schema([("series", pa.string()), ("label", pa.string())])),
+    )
