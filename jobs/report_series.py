@@ -33,7 +33,6 @@ SHOWN_STEPS = 200  # of a curve; longer ones are thinned
 LOOKED_AT = 400  # children whose steps are looked at, of the lowest hashes
 REFUSED_EACH = 2
 WIDTH, HEIGHT, EDGE = 120, 44, 2
-ALL = "all windows"
 PAYLOAD = rows.Payload("label", ("label", "series"))
 Span = tuple[float, float]
 Window = NDArray[np.float64]  # (T, C)
@@ -51,7 +50,7 @@ def pictures(config: Config, dones: Mapping[str, Done], per_strip: int) -> dict[
     channels = form.channels[:SHOWN_CHANNELS]
     windows = {row.id: _window(row, len(form.channels)) for row in shown}
     spans = [_span([each[:, place] for each in windows.values()]) for place in range(len(channels))]
-    classes = config.recipe.labels[: pictures_of.SHOWN_CLASSES] or [""]  # rows without a label have that for one
+    classes = config.recipe.labels[: pictures_of.SHOWN_CLASSES]
     return {
         "channels": channels,
         "classes": [_class(label, shown, windows, spans, per_strip) for label in classes],
@@ -85,10 +84,10 @@ def _class(
     for origin in ORIGINS:
         some = [windows[row.id] for row in mine.get(origin, [])[:most]]
         if some:
-            title = f"{label or ALL}, {origin}"
+            title = f"{label}, {origin}"
             drawn = [curves([w[:, at] for w in some], span, COLOURS[origin], title) for at, span in enumerate(spans)]
             told.append((origin, drawn))
-    return {"label": label or ALL, "origins": told}
+    return {"label": label, "origins": told}
 
 
 def curves(some: Sequence[Window], span: Span, colour: str, title: str) -> Markup:

@@ -26,7 +26,7 @@ from jobs.tabular.look import Found
 from udfs.series import clock
 from udfs.series.windows import number_of
 
-MOST_ROWS = 200_000
+MOST_ROWS, MOST_CELLS = 200_000, 4_000_000
 LEAST_STEPS = 8  # of most recordings: fewer are rows of a table that has a date
 LEAST_ROWS = 20
 ONE_STEP = 0.5  # so many of the times follow by the same step
@@ -114,14 +114,14 @@ def _head(found: Found) -> tuple[dict[str, list[str | None]], bool]:
     """The cells of the first rows by column, and whether there are no more."""
     task = found.reading()
     columns: dict[str, list[str | None]] = {name: [] for name in found.names}
-    count = 0
+    count, most = 0, max(LEAST_ROWS, min(MOST_ROWS, MOST_CELLS // len(columns)))
     for part in _parts(task):
         for name in columns:
             cells = part.columns.get(name, pa.nulls(len(part.positions), pa.string()))
             columns[name] += cells.to_pylist()
         count += len(part.positions)
-        if count >= MOST_ROWS:
-            return {name: cells[:MOST_ROWS] for name, cells in columns.items()}, False
+        if count >= most:
+            return {name: cells[:most] for name, cells in columns.items()}, False
     return columns, True
 
 
