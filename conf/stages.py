@@ -12,7 +12,6 @@ from typing import Any
 
 from conf.schema import Recipe
 from conf.schema.texts import TEXT_COLUMNS
-from conf.schema.windows import SERIES_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,8 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
     own = recipe.modality
+    if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
+        found["missing"] = whole["missing"]
     return found | ({own: whole[own]} if own in ("text", "series") and "image" in each.parts else {})
 
 
@@ -146,7 +147,8 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         return {"columns": list(TEXT_COLUMNS), "label": "label"}
     if recipe.series is not None:  # readers refuse windows of another form
         form = [recipe.series.length, len(recipe.series.channels)]
-        return {"columns": list(SERIES_COLUMNS), "label": "label", "window": form}
+        names = [*recipe.series.cells(), *(["label"] if recipe.labels else [])]
+        return {"columns": names, "label": "label"} | ({} if recipe.series.recordings else {"window": form})
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 

@@ -39,6 +39,7 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     with progress(STAGE, 2 * arrived, "rows") as bar:
         rows, counted = way.prepared(spark, config, place, read(spark, config, "raw", ingested.versions["raw"]))
         bar.advance(arrived)
+        arrived = counted.pop("arrived", arrived)  # fewer windows than observations of which they were cut
         decided, notes = _decided(spark, config, place, way, rows, bar)
         whole, more = way.finished(spark, config, place, rows, decided, bar)
         outcome = verdicts.write(whole, place.folder, schema, way.label_column(config.recipe))
@@ -119,6 +120,11 @@ def _check_classes(config: Config, counts: dict[str, Any]) -> None:
     """Raise StageError where a class has nothing left to train on."""
     train = counts["splits"].get("train", {})
     without = [label for label in config.recipe.labels if not train.get(label)]
+    if not counts["splits"].get("train"):
+        raise StageError(
+            f"{config.origin}: no train row is left of {counts['in']:,} rows; refused were {counts['refused']}. Add"
+            " rows, or loosen clean."
+        )
     if without:
         raise StageError(
             f"{config.origin}: no train row of class {without[0]!r} is left of {counts['in']:,} rows;"

@@ -172,8 +172,8 @@ def new(
         Path,
         typer.Option(
             "--from",
-            help="A table or texts (CSV, JSON lines, Parquet, ORC, Delta; file, folder, pattern); or images: a folder"
-            " with one folder a class or a CSV manifest, or an NPZ.",
+            help="A table, texts, recordings (CSV, JSON lines, Parquet, ORC, Delta; file, folder, pattern); or images:"
+            " a folder with one folder a class or a CSV manifest, or an NPZ.",
             show_default=False,
         ),
     ],
@@ -181,7 +181,7 @@ def new(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the recipe; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over ./NAME.yaml where it is there.")] = False,
 ) -> None:
-    """Look at your own table, texts or images and write a commented recipe for them, ./NAME.yaml."""
+    """Look at your own table, texts, recordings or images and write a commented recipe for them, ./NAME.yaml."""
     import conf
     from jobs.new import check_name
     from jobs.terminal import screen
@@ -204,10 +204,9 @@ def _written(name: str, source: Path, label: str | None, file: Path) -> tuple[st
     from jobs.tabular import look as tables
 
     if tables.is_table(source):
-        from jobs.tabular.profiling import profile_of
-        from jobs.texts import new as texts
+        from jobs.series import new as tabled
 
-        return texts.written(name, profile_of(source, label), file)
+        return tabled.written(name, source, label, file)
     from jobs import new as images
     from jobs.look import look_at
 

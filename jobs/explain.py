@@ -124,8 +124,13 @@ def _real(config: Config, found: Explained) -> None:
         found.again = f"{UNKNOWN}: no source of this recipe made it"
         return
     if "image" not in row:
+        from jobs.series.again import window_again
         from jobs.tabular.again import record_again
 
+        is_cut = config.recipe.series is not None and config.recipe.series.recordings is not None and "series" in row
+        if is_cut and row.get("row_stage") != "ingest":
+            found.again, found.same = window_again(config, row)
+            return
         found.again, found.same = record_again(config, source, row)
         return
     if source.reader == "delta":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from conf.schema.parts import Part, Positive, Steps
 
@@ -51,7 +51,11 @@ Amount = Annotated[int | float | Literal["given"], BeforeValidator(_amount)]
 
 
 class Split(Part):
-    """Who is train, val, test or reserve; `rest` says what the others become."""
+    """Who is train, val, test or reserve; `rest` says what the others become.
+
+    Windows of recordings go `by` whole recordings; or by `time`, train first, then val, then test; or by blocks of
+    `block_steps` each. By time and by block the last window before a border ends `embargo_steps` before it.
+    """
 
     train: Amount | None = None
     val: Amount = 0.1
@@ -60,6 +64,17 @@ class Split(Part):
     rest: Literal["train", "test", "reserve", "unlabelled", "ignore"] | None = None
     stratify: Literal["label"] | None = "label"
     group: bool = False
+    by: Literal["recording", "time", "block"] | None = None
+    block_steps: Positive | None = None
+    embargo_steps: int = Field(default=0, ge=0)
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What says how recordings are split is told of recordings alone: others' fingerprints know nothing of it."""
+        told: dict[str, Any] = plain(self)
+        return (
+            told if self.by else {key: told[key] for key in told if key not in ("by", "block_steps", "embargo_steps")}
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -78,10 +93,43 @@ class Split(Part):
         for name in ("train", "test"):
             if getattr(self, name) is None and self.rest != name:
                 raise ValueError(f"says nothing of {name}: give {name} a count, a share or given, or say rest: {name}")
+        if self.by in ("time", "block"):
+            self._along_time()
+        if (self.by == "block") != (self.block_steps is not None):
+            raise ValueError("block_steps says how long a block is, and goes with by: block alone")
+        if self.embargo_steps and self.by not in ("time", "block"):
+            raise ValueError("embargo_steps goes with by: time or by: block")
         amounts = (self.train, self.val, self.test, self.reserve)
         if sum(amount for amount in amounts if isinstance(amount, float)) > 1 + 1e-9:
             raise ValueError("the shares add up to more than 1")
         return self
+
+    def _along_time(self) -> None:
+        """Raise ValueError where shares of time would not say what becomes of every window."""
+        shares = [each for each in (self.train, self.val, self.test) if each is not None]
+        if (
+            self.reserve is not None
+            or self.rest not in ("train", "test")
+            or not all(_is_share(each) for each in shares)
+        ):
+            raise ValueError(
+                f"by: {self.by} takes shares of train, val and test, and rest: train or test, such as"
+                " {by: time, val: 0.15, test: 0.15, rest: train}"
+            )
+        if self.stratify is not None:
+            raise ValueError(f"by: {self.by} does not look at labels: say stratify: null")
+
+    def shares(self) -> dict[str, float]:
+        """Shares of train, val and test; what `rest` names has what the others leave."""
+        told = {name: float(getattr(self, name) or 0.0) for name in ("train", "val", "test")}
+        return told | (
+            {self.rest: max(0.0, 1 - sum(told[name] for name in told if name != self.rest))} if self.rest else {}
+        )
+
+
+def _is_share(amount: Any) -> bool:
+    """Whether an amount is a share, or nothing."""
+    return isinstance(amount, float) or amount == 0
 
 
 class Label(Part):

@@ -16,7 +16,7 @@ class Source(Part):
     reader: Literal[
         "sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta",
         "csv", "json_lines", "orc", "jdbc", "sklearn_table", "text_folder",
-        "bundled_text", "ts", "blocks",
+        "bundled_text", "ts", "blocks", "bundled_series",
     ]  # fmt: skip
     path: str | None = None
     images: str | None = None

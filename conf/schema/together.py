@@ -9,11 +9,11 @@ from conf.schema import candidates
 from conf.schema.making import IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
-from conf.schema.windows import SERIES_COLUMNS
 
 if TYPE_CHECKING:
     from conf.schema import Recipe
     from conf.schema.tables import Column
+    from conf.schema.windows import SeriesForm
 
 WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "image": {
@@ -35,7 +35,17 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "outliers": (),
     },
     "series": {
-        "reader": ("ts", "blocks", "json_lines", "parquet"),
+        "reader": (
+            "ts",
+            "blocks",
+            "json_lines",
+            "parquet",
+            "csv",
+            "orc",
+            "delta",
+            "jdbc",
+            "bundled_series",
+        ),
         "model": SERIES_MODELS,
         "judge": ("nearest", "rocket", "cnn", "forecast"),
         "outliers": (),
@@ -86,10 +96,24 @@ def for_series(value: dict[str, Any]) -> dict[str, Any]:
     laid = dict(value)
     if isinstance(clean, dict):
         laid["clean"] = {**clean, "duplicates": {"near": "keep", **(clean.get("duplicates") or {})}}
+    judges = ["nearest", "rocket"] if value.get("labels") else ["forecast"]
     if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
-        judges = ["nearest", "rocket"] if value.get("labels") else ["forecast"]
         laid["evaluate"] = {**(evaluate or {}), "judges": judges}
-    return laid
+    return laid | _split_of_series(value)
+
+
+def _split_of_series(value: dict[str, Any]) -> dict[str, Any]:
+    """How series are split where the recipe says no more: recordings whole; without regard to labels where none is."""
+    split, form = value.get("split"), value.get("series")
+    if not isinstance(split, dict):
+        return {}
+    laid = dict(split)
+    if isinstance(form, dict) and form.get("recordings") is not None:
+        laid = {"by": "recording", **laid}
+        laid |= {"group": True} if laid["by"] == "recording" else {}
+    if not value.get("labels") or laid.get("by") in ("time", "block"):
+        laid = {"stratify": None, **laid}
+    return {"split": laid}
 
 
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
@@ -137,11 +161,12 @@ def check_series(recipe: Recipe) -> None:
     if recipe.series is None or len(recipe.labels) == 1:
         raise ValueError("a recipe of series needs series: with its length and channels, and labels: of two, or none")
     _check_unlabelled(recipe)
+    _check_recordings(recipe, recipe.series)
     if recipe.label is not None:
         raise ValueError("label: is for images; a series without a label is refused")
     if recipe.clean.duplicates.near != "keep":
         raise ValueError("near copies of series are not looked for: say near: keep. Exact ones are")
-    _check_columns(recipe, SERIES_COLUMNS)
+    _check_columns(recipe, (*recipe.series.cells(), *(("label",) if recipe.labels else ())))
 
 
 def _check_unlabelled(recipe: Recipe) -> None:
@@ -154,6 +179,36 @@ def _check_unlabelled(recipe: Recipe) -> None:
             raise ValueError(f"evaluate: the judge {judge} {mend}")
     if not recipe.labels and recipe.split.stratify is not None:
         raise ValueError("split.stratify is label, and there are no labels: say stratify: null")
+
+
+def _check_recordings(recipe: Recipe, form: SeriesForm) -> None:
+    """Raise ValueError where recordings and what is said of sources and splits do not go together."""
+    windows_only = [each for each in recipe.sources if each.reader in ("ts", "blocks")]
+    if form.recordings is None:
+        if recipe.split.by is not None:
+            raise ValueError("split.by says how windows of recordings are split, and series: has no recordings:")
+        observed = [each for each in recipe.sources if each.reader == "bundled_series"]
+        if observed:
+            raise ValueError(f"source {observed[0].name} holds observations: series: needs recordings: to cut windows")
+        return
+    if windows_only:
+        raise ValueError(f"source {windows_only[0].name} holds windows that are cut, and recordings: cuts its own")
+    for source in recipe.sources:
+        if form.recordings.entity == "file" and source.reader in ("delta", "jdbc", "bundled_series"):
+            raise ValueError(
+                f"source {source.name} has no files of its own that could be recordings: say entity: column"
+            )
+        if source.weight < 1:
+            raise ValueError(f"source {source.name} has a weight, which would leave holes in its recordings")
+        if source.group_column is not None:
+            raise ValueError(f"source {source.name} has a group_column; windows are grouped by their recording")
+    strange = {name for each in form.recordings.convert for name in each.sources} - {
+        each.name for each in recipe.sources
+    }
+    if strange:
+        raise ValueError(f"recordings.convert names the source {min(strange)}, which is none")
+    if recipe.split.by == "recording" and form.recordings.entity == "source" and len(recipe.sources) == 1:
+        raise ValueError("the source is one recording, which only split: {by: time} or {by: block} can part")
 
 
 def _check_columns(recipe: Recipe, known: tuple[str, ...]) -> None:

@@ -14,8 +14,8 @@ from types import ModuleType
 
 from conf import Config, runs
 from conf.schema import Recipe, Source
+from conf.schema.recordings import ENTITY, TIME
 from conf.schema.texts import TEXT_COLUMNS
-from conf.schema.windows import SERIES_COLUMNS
 from jobs.readers.record import Piece, Reading, Record
 
 __all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
@@ -34,14 +34,17 @@ def reading(config: Config, source: Source) -> Reading:
         boxes=form is not None and form.boxes,
         columns=_columns(recipe),
         window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
-        label=recipe.label_column if task or recipe.modality in ("text", "series") else None,
+        label=recipe.label_column if task or recipe.modality == "text" or (recipe.series and recipe.labels) else None,
     )
 
 
 def _columns(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """Names and types of what is read of a record, where it has several columns."""
     if recipe.modality == "series":
-        return tuple((name, "series" if name == "series" else "category") for name in SERIES_COLUMNS)
+        assert recipe.series is not None
+        kinds = {"series": "series", TIME: "time", ENTITY: "category"}
+        told = tuple((name, kinds.get(name, "number")) for name in recipe.series.cells())
+        return (*told, *((("label", "category"),) if recipe.labels else ()))
     if recipe.modality == "text":
         return tuple((name, "category") for name in TEXT_COLUMNS)
     return tuple((name, column.type) for name, column in recipe.columns.items())

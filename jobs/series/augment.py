@@ -18,7 +18,7 @@ def label_of(steps: CompiledSeries) -> Column:
     """The label by which partners are of one class."""
     from pyspark.sql import functions as F
 
-    return F.col("label")
+    return F.coalesce("label", F.lit(""))  # without labels all rows are of one class
 
 
 def partner_columns(steps: CompiledSeries) -> dict[str, Column]:

@@ -1,6 +1,7 @@
 """Clean, the part of series: numbers read, short gaps filled, windows refused in the order of the recipe's rules.
 
-Copies are windows of the same values; near copies are not looked for.
+Where sources hold recordings, windows are cut from them first (`jobs/series/recordings.py`). Copies are windows of the
+same values; near copies are not looked for.
 """
 
 from __future__ import annotations
@@ -14,33 +15,29 @@ import pyarrow as pa
 from conf import Config
 from conf.progress import Bar
 from conf.runs import Place
-from conf.schema import Recipe, SeriesForm
+from conf.schema import Recipe
 from jobs import verdicts
 from jobs.duplicates import Copies, Near, row_id_of
+from jobs.series.judging import FILLED, Judging, Told
 from jobs.staging import lay_down
-from udfs import hashing, records
-from udfs.series.compiled import SeriesRules, compile_series_rules
+from udfs import records
+from udfs.series.compiled import compile_series_rules
 from udfs.series.repair import fill_gaps
 from udfs.series.values import Flags, Series
-from udfs.series.windows import GAPS, listed, read
+from udfs.series.windows import read
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-STAGE = "clean"
 WORK = "work"
 BATCH_ROWS = 512
 BATCH_VALUES = 4 << 20
-FILLED = "gaps_filled"
-_DIGEST = hashing.word_of("series", "content")
-_FLAGS = pa.list_(pa.string())
-_SHOWN = 80  # characters of a label that is refused, told in its detail
-Told = tuple[str | None, str]  # the reason why a row is refused, null for none, and its detail
+ONE_STRATUM = "all"  # what every row without labels has for one where rows are split
 
 
 def label_column(recipe: Recipe) -> str | None:
-    """The column that rows are counted by."""
-    return "label"
+    """The column that rows are counted by; none where there are no labels."""
+    return "label" if recipe.labels else None
 
 
 def check_rules(recipe: Recipe) -> None:
@@ -53,6 +50,17 @@ def copies(recipe: Recipe) -> Copies:
     return Copies("the values are the same")
 
 
+def cleaned_schema() -> pa.Schema:
+    """The columns of rows that are cleaned: those of refused ones, and the mark by which rows are copies."""
+    return pa.schema([*records.refused_schema(records.series_schema()), pa.field("pixels", pa.string())])
+
+
+def batch_rows(recipe: Recipe) -> int:
+    """Windows at a time."""
+    assert recipe.series is not None
+    return max(1, min(BATCH_ROWS, BATCH_VALUES // (recipe.series.length * len(recipe.series.channels))))
+
+
 def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) -> tuple[DataFrame, dict[str, Any]]:
     """Every row's window with its marks, or with the reason why it is refused; and how many had gaps filled."""
     from pyspark.sql import functions as F
@@ -61,10 +69,13 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
 
     recipe = config.recipe
     assert recipe.series is not None
-    schema = pa.schema([*records.refused_schema(records.series_schema()), pa.field("pixels", pa.string())])
-    cleaning = Cleaning(recipe.series, compile_series_rules(recipe.clean.rules), tuple(recipe.labels), schema)
-    batch_rows = max(1, min(BATCH_ROWS, BATCH_VALUES // (recipe.series.length * len(recipe.series.channels))))
-    rows = lay_down(spark, map_rows(raw, cleaning, schema, batch_rows), place.folder, f"{WORK}/repaired")
+    if recipe.series.recordings is not None:
+        from jobs.series import recordings
+
+        return recordings.prepared(spark, config, place, raw)
+    schema = cleaned_schema()
+    mapped = map_rows(raw, Cleaning(Judging.of(recipe), schema), schema, batch_rows(recipe))
+    rows = lay_down(spark, mapped, place.folder, f"{WORK}/repaired")
     if recipe.series.fill is None:
         return rows, {}
     return rows, {"changed": {FILLED: rows.where(F.array_contains("row_flags", FILLED)).count()}}
@@ -74,9 +85,7 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
 class Cleaning:
     """What a worker needs to clean a batch of raw rows."""
 
-    form: SeriesForm
-    rules: SeriesRules
-    labels: tuple[str, ...]
+    judging: Judging
     schema: pa.Schema
 
     def __call__(self, batch: pa.RecordBatch) -> pa.Table:
@@ -84,25 +93,13 @@ class Cleaning:
         labels = [None if each is None else each.strip() or None for each in batch.column("label").to_pylist()]
         series, there, told = self._read(batch.column("series").to_pylist())
         series, flags = self._filled(series)
-        refused, warned = self.rules(series)
-        warned = [some if known else [] for some, known in zip(warned, there.tolist(), strict=True)]
-        reasons = [self._reason(*each) for each in zip(labels, told, self._gaps(series), refused, strict=True)]
-        windows = listed(series, there)
         columns: dict[str, Any] = {name: batch.column(name) for name in batch.schema.names}
-        columns |= {
-            "series": windows,
-            "label": pa.array(labels, pa.string()),
-            "pixels": hashing.hashes(hashing.row_words(pa.table({"series": windows}), ["series"], _DIGEST)),
-            "row_flags": pa.array([[*a, *b] for a, b in zip(flags, warned, strict=True)], _FLAGS),
-            "row_stage": pa.array([STAGE] * batch.num_rows),
-            "row_reason": pa.array([reason for reason, _ in reasons], pa.string()),
-            "row_detail": pa.array([detail or None for _, detail in reasons], pa.string()),
-        }
+        columns |= self.judging.columns(series, there, told, labels, flags)
         return records.conform(pa.table(columns), pa.schema([field.with_nullable(True) for field in self.schema]))
 
     def _read(self, texts: list[str | None]) -> tuple[Series, Flags, list[Told]]:
         """The windows, whether there is one (its place is missing whole otherwise), and why there is none."""
-        steps, channels = self.form.length, len(self.form.channels)
+        steps, channels = self.judging.form.length, len(self.judging.form.channels)
         series, told = np.full((len(texts), steps, channels), np.nan), list[Told]()
         there = np.zeros(len(texts), bool)
         for row, text in enumerate(texts):
@@ -114,39 +111,22 @@ class Cleaning:
 
     def _filled(self, series: Series) -> tuple[Series, list[list[str]]]:
         """The windows with short gaps filled, and the flag of those that had some."""
-        fill = self.form.fill
+        fill = self.judging.form.fill
         flags: list[list[str]] = [[] for _ in series]
         if fill is None:
             return series, flags
         for row in np.flatnonzero(np.isnan(series).any(axis=(1, 2))).tolist():
-            series[row], filled = fill_gaps(series[row], method=fill.method, limit=fill.limit)
+            series[row], filled = fill_gaps(series[row], method=fill.method, limit=fill.limit, period=fill.period)
             flags[row] = [FILLED] if filled.any() else []
         return series, flags
-
-    def _gaps(self, series: Series) -> list[Told]:
-        """Why windows with gaps are refused, unless what is missing is kept."""
-        if self.form.missing == "keep":
-            return [(None, "")] * len(series)
-        missing = np.asarray(np.isnan(series).any(axis=1))  # (N, C)
-        told: list[Told] = []
-        for channels in missing:
-            names = [self.form.channels[place] for place in np.flatnonzero(channels)]
-            told.append((GAPS, f"{names[0]} has missing values") if names else (None, ""))
-        return told
-
-    def _reason(self, label: str | None, unread: Told, gaps: Told, refused: str | None) -> Told:
-        """The first that holds: a label that is not known says most of the record."""
-        if label is not None and label not in self.labels:
-            known = "is not among the recipe's labels; the source's `labels` may map it"
-            return "label_unknown", f"{label[:_SHOWN]!r} {known}"
-        return next((told for told in (unread, gaps) if told[0] is not None), (refused, ""))
 
 
 def facts(config: Config, rows: DataFrame) -> DataFrame:
     """What splits and copies are decided by: row_id, label, given, row_group, pixels, row_reason."""
     from pyspark.sql import functions as F
 
-    return rows.select("row_id", "label", F.col("row_split").alias("given"), "row_group", "pixels", "row_reason")
+    label = F.col("label") if config.recipe.labels else F.lit(ONE_STRATUM).alias("label")
+    return rows.select("row_id", label, F.col("row_split").alias("given"), "row_group", "pixels", "row_reason")
 
 
 def group_of() -> Column:

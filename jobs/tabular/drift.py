@@ -95,6 +95,7 @@ _FITS = {
     "boolean": ("int", "uint", "double", "bool", "string", "null"),
     "date": ("date", "timestamp", "string", "null"),
     "datetime": ("date", "timestamp", "string", "null"),
+    "time": ("int", "uint", "double", "float", "decimal", "date", "timestamp", "string", "null"),
     "series": ("list", "fixed_size_list", "string", "null"),
     "id": ("int", "uint", "decimal", "string", "dictionary", "null"),
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from udfs.series.compiled import PARTNER_COLUMNS, CompiledSeries, compile_series_steps
 from udfs.series.scaling import Scale, Tally, encode, measure
@@ -37,8 +38,8 @@ def label_name(steps: CompiledSeries) -> str:
 
 
 def labels(rows: pa.Table, steps: CompiledSeries) -> pa.ChunkedArray:
-    """The labels by which partners are of one class."""
-    return rows.column("label")
+    """The labels by which partners are of one class; without labels all rows are of one."""
+    return pc.fill_null(rows.column("label"), "")
 
 
 def partner_types(steps: CompiledSeries) -> dict[str, pa.DataType]:
@@ -77,4 +78,5 @@ class Viewing:
         places = np.unique(np.linspace(0, self.steps.length - 1, VIEW_STEPS).round().astype(np.int64))
         levels = np.rint(np.nan_to_num(seen[:, places], nan=0.5).clip(0, 1) * VIEW_LEVELS).astype(np.uint8)
         told = [each.tobytes() for each in levels]
-        return pa.table([batch.column("row_id"), batch.column("label"), pa.array(told, pa.binary())], schema=VIEWS)
+        labels = pc.fill_null(batch.column("label"), "")
+        return pa.table([batch.column("row_id"), labels, pa.array(told, pa.binary())], schema=VIEWS)
