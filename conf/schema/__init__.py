@@ -14,6 +14,7 @@ from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Spl
 from conf.schema.images import ImageForm
 from conf.schema.making import (
     IMAGE_MODELS,
+    SERIES_MODELS,
     TABLE_MODELS,
     TEXT_MODELS,
     Augment,
@@ -131,8 +132,8 @@ class Recipe(Part):
 
 
 __all__ = [
-    "IMAGE_MODELS", "MAX_NAME", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment", "Clean", "Column", "Count",
-    "Duplicates",
+    "IMAGE_MODELS", "MAX_NAME", "SERIES_MODELS", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment", "Clean", "Column",
+    "Count", "Duplicates",
     "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
     "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",

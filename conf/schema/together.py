@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from conf.schema.making import IMAGE_MODELS, TABLE_MODELS, TEXT_MODELS
+from conf.schema.making import IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
 from conf.schema.windows import SERIES_COLUMNS
@@ -35,7 +35,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "series": {
         "reader": ("ts", "blocks", "json_lines", "parquet"),
-        "model": (),
+        "model": SERIES_MODELS,
         "judge": ("nearest", "rocket"),
         "outliers": (),
     },

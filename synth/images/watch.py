@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from synth.encode import from_tensor
+from synth.fit.apart import between, within
 from synth.fit.watch import Check
 
 GRID_ROWS, GRID_COLUMNS = 8, 10
@@ -72,8 +73,8 @@ class ImageWatch:
         self.features = RandomFeatures(images[chosen])
         self.held = self._by_label(self.features(held_out[0]), held_out[1])
         own = self._by_label(self.features(images[chosen]), labels[chosen])
-        self.within = torch.stack([_within(rows) for rows in own]).mean()  # held-out rows may be too few to say it
-        real = torch.stack([_within(images[chosen][labels[chosen] == kind].flatten(1)) for kind in self.kinds])
+        self.within = torch.stack([within(rows) for rows in own]).mean()  # held-out rows may be too few to say it
+        real = torch.stack([within(images[chosen][labels[chosen] == kind].flatten(1)) for kind in self.kinds])
         self.varied = real > 0  # labels of a single row, or of equal ones, say nothing of variety
         self.real_spread = real[self.varied].mean()
 
@@ -97,22 +98,10 @@ class ImageWatch:
         made / real.
         """
         made = self._by_label(self.features(rows), self.condition)
-        scores = torch.stack([2 * _between(g, h) - _within(g) for g, h in zip(made, self.held, strict=True)])
-        spreads = torch.stack([_within(each) for each in self._by_label(rows.flatten(1), self.condition)])
+        scores = torch.stack([2 * between(g, h) - within(g) for g, h in zip(made, self.held, strict=True)])
+        spreads = torch.stack([within(each) for each in self._by_label(rows.flatten(1), self.condition)])
         variety = float(spreads[self.varied].mean() / self.real_spread) if bool(self.varied.any()) else 1.0
         return Check(float(scores.mean() - self.within), variety, grid(rows, self.condition))
-
-
-def _between(some: Tensor, others: Tensor) -> Tensor:
-    """Mean distance between rows of two sets."""
-    return torch.cdist(some, others, compute_mode="donot_use_mm_for_euclid_dist").mean()
-
-
-def _within(rows: Tensor) -> Tensor:
-    """Mean distance between different rows (N, F); 0 for a single row."""
-    if len(rows) < 2:
-        return rows.new_zeros(())
-    return nn.functional.pdist(rows).mean()
 
 
 def grid(images: Tensor, labels: Tensor) -> np.ndarray:

@@ -9,7 +9,7 @@ A model is plain torch: it knows nothing of workers, files, rows or recipes. `fi
     build(config, ...)              -> Trained | SumsFitted (or both); draws its weights from torch's global generator,
                                     so seed that first. Of images: build(config, channels, height, width, labels); of
                                     tables: build(config, shape), a `columns.Shape`; of texts: build(config, shape), a
-                                    `text_lm.Shape`
+                                    `text_lm.Shape`; of series: build(config, shape), a `windows.Shape`
 
 There are two ways of being fitted, and a model may have one or both (then phases come first, and sums are taken from
 the averaged weights that will be saved):
@@ -29,6 +29,7 @@ A batch is a dict of tensors, all of N rows but `progress`:
     image     (N, C, H, W) float32 in [-1, 1]; images only
     tokens    (N, columns) int64, each column's in [0, its tokens), in the order of drawing; of texts
               (N, T) int64, a text's pieces, then its end to the end
+    series    (N, T, C) float32, encoded: about zero mean and unit variance in every channel, nothing missing
     label     (N,) int64 in [0, labels)
     index     (N,) int64: the row's place among all train rows, 0 … rows-1, which is random with regard to their content
     progress  () float32 in [0, 1]: the share of the training steps that is done (phases only)

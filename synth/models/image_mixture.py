@@ -1,9 +1,9 @@
 """A Gaussian mixture per label over principal components: the baseline that the others must beat.
 
-Fitted by sums alone, in seconds on a CPU: first the principal components of all rows, by subspace iteration (Halko,
-Martinsson, Tropp 2011, algorithm 4.4), whose sums are pixels x components, so that 128 px images fit too; then the
-mixture. At the end, small components gain what their few rows cannot have shown: a wider spread, and small moves of
-their mean as directions of variance (Hinton, Dayan, Revow 1997; the tangents of Simard et al. 1998).
+Fitted by sums alone, in seconds on a CPU: first the principal components of all rows, whose sums are pixels x
+components, so that 128 px images fit too; then the mixture. At the end, small components gain what their few rows
+cannot have shown: a wider spread, and small moves of their mean as directions of variance (Hinton, Dayan, Revow 1997;
+the tangents of Simard et al. 1998).
 
 Given up: what lies outside the principal components, so rows look a little smooth.
 """
@@ -18,9 +18,7 @@ from torch import Tensor, nn
 
 from synth.models import Batch, Sums
 from synth.models.gaussian_mixture import IN_USE, GaussianMixture, MixtureConfig
-
-SUBSPACE_ROUNDS = 4  # passes over the rows; MNIST's leading variances are then within 0.1 % of exact
-OVERSAMPLING = 10  # extra columns in subspace iteration (Halko et al. 2011, §1.3)
+from synth.models.principal import Principal
 
 
 @dataclass(frozen=True)
@@ -41,61 +39,31 @@ def build(config: Config, channels: int, height: int, width: int, labels: int) -
     return ImageMixture(config, (channels, height, width), labels)
 
 
-class ImageMixture(nn.Module):
+class ImageMixture(Principal):
     """Principal components, and a mixture over them; all state is in buffers."""
 
-    round: Tensor
-    search: Tensor
-    centre: Tensor
-    basis: Tensor
-
     def __init__(self, config: Config, shape: tuple[int, int, int], labels: int) -> None:
-        super().__init__()
+        super().__init__(math.prod(shape), config.principal_components)
         self.config, self.shape = config, shape
-        pixels = math.prod(shape)
-        width = min(config.principal_components, pixels)
-        search = min(width + OVERSAMPLING, pixels)
-        start = torch.randn(pixels, search, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("round", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("search", torch.linalg.qr(start)[0])  # (D, width + oversampling), orthonormal
-        self.register_buffer("centre", torch.zeros(pixels, dtype=torch.float64))  # mean of all rows
-        self.register_buffer("basis", torch.zeros(pixels, width, dtype=torch.float64))  # (D, P)
-        self.mixture = GaussianMixture(config, labels, width)
+        self.mixture = GaussianMixture(config, labels, self.basis.shape[1])
         self.noise_width = self.mixture.noise_width
 
     def accumulate(self, batch: Batch) -> Sums:
         """Sum what the present round needs."""
         rows = batch["image"].flatten(1).double()
-        if self.round < SUBSPACE_ROUNDS:
-            return self._accumulate_subspace(rows)
-        return self.mixture.accumulate((rows - self.centre) @ self.basis, batch["label"], batch["index"])
+        if self.is_searching:
+            return self.accumulate_subspace(rows)
+        return self.mixture.accumulate(self.coordinates(rows), batch["label"], batch["index"])
 
     def update(self, sums: Sums) -> bool:
         """Finish the present round."""
         converged = False
-        if self.round < SUBSPACE_ROUNDS:
-            self._update_subspace(sums)
+        if self.is_searching:
+            self.update_subspace(sums)
         elif converged := self.mixture.update(sums):
             self._widen()
         self.round += 1
         return converged
-
-    def _accumulate_subspace(self, rows: Tensor) -> Sums:
-        seen = rows @ self.search
-        return {
-            "rows": rows.new_tensor(float(len(rows))),
-            "pixels": rows.sum(0),
-            "products": rows.T @ seen,  # (D, search): of the uncentred second moment with the search directions
-        }
-
-    def _update_subspace(self, sums: Sums) -> None:
-        self.centre.copy_(sums["pixels"] / sums["rows"])
-        product = sums["products"] / sums["rows"] - torch.outer(self.centre, self.centre @ self.search)
-        if self.round == SUBSPACE_ROUNDS - 1:  # rotate to principal axes within the subspace (Rayleigh, Ritz)
-            variances, axes = torch.linalg.eigh(self.search.T @ product)
-            largest = variances.argsort(descending=True)[: self.basis.shape[1]]
-            self.basis.copy_(self.search @ axes[:, largest])
-        self.search.copy_(torch.linalg.qr(product)[0])
 
     def _widen(self) -> None:
         """Add to each component what its few rows cannot have shown."""
