@@ -51,9 +51,9 @@ PRESETS = {"standard": Config(), "fast": Config(width=192, blocks=2, max_steps=1
 
 
 def build(config: Config, shape: Shape) -> SeriesFlow:
-    """Make an untrained model. Raises ValueError for windows that have no course."""
+    """Make an untrained model. Raises ValueError for windows that are too short."""
     if shape.length < MIN_LENGTH:
-        raise ValueError(f"windows have {shape.length} steps, and series_flow needs at least {MIN_LENGTH}")
+        raise ValueError(f"series_flow needs windows of at least {MIN_LENGTH} steps")
     return SeriesFlow(config, shape)
 
 
@@ -140,7 +140,7 @@ class SeriesFlow(nn.Module):
             squares, basis = torch.linalg.eigh(rows.T @ rows / len(rows))
             basis = basis.flip(1)[:, : self.components]
         else:
-            some = rows[: MOST_ROWS]
+            some = rows[:MOST_ROWS]
             basis = torch.svd_lowrank(some, min(self.components, *some.shape), niter=4)[2]
         found = rows @ basis
         width = basis.shape[1]
