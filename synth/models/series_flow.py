@@ -137,8 +137,7 @@ class SeriesFlow(nn.Module):
         mean = rows.mean(0)
         rows = rows - mean
         if self.values <= EXACT_WIDTH:
-            squares, basis = torch.linalg.eigh(rows.T @ rows / len(rows))
-            basis = basis.flip(1)[:, : self.components]
+            basis = torch.linalg.eigh(rows.T @ rows / len(rows))[1].flip(1)[:, : self.components]
         else:
             some = rows[:MOST_ROWS]
             basis = torch.svd_lowrank(some, min(self.components, *some.shape), niter=4)[2]

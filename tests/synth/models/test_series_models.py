@@ -24,6 +24,7 @@ SMALL: dict[str, tuple[dict[str, Any], int]] = {  # options, steps
     "series_gan": ({"hidden": 64, "channels": 16, "critic_channels": 16, "learning_rate": 2e-3}, 300),
 }
 LENGTH, LABELS = 12, 2
+FORM = Shape(LENGTH, 2, LABELS)
 every_model = pytest.mark.parametrize("name", SMALL)
 
 
@@ -39,7 +40,7 @@ def windows(rows: int, seed: int = 0) -> dict[str, Tensor]:
     return {"series": series, "label": label, "index": torch.arange(rows), "progress": torch.tensor(0.5)}
 
 
-def built(name: str, shape: Shape = Shape(LENGTH, 2, LABELS), preset: str = "", **options: Any) -> Any:
+def built(name: str, shape: Shape = FORM, preset: str = "", **options: Any) -> Any:
     module = importlib.import_module(f"synth.models.{name}")
     torch.manual_seed(0)
     preset = preset or next(iter(module.PRESETS))
