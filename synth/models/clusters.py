@@ -40,3 +40,10 @@ def share_out(rows: tuple[int, ...], each: float, most: int) -> list[int]:
     wanted = [count / each for count in rows]
     scale = min(1.0, most / max(sum(wanted), 1e-9))
     return [max(1, min(round(scale * want), count)) for want, count in zip(wanted, rows, strict=True)]
+
+
+def picked(chances: Tensor, uniform: Tensor) -> Tensor:
+    """(N,): places among chances (N, K) by inverse CDF."""
+    reached = chances.cumsum(1)
+    last = (chances > 0).double().cumsum(1).argmax(1)  # rounding must not reach one without a chance
+    return torch.minimum((reached <= uniform[:, None] * reached[:, -1:]).sum(1), last)

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from synth.models.clusters import picked
+
 LEAST_NOISE = 1e-3  # deviation of a known value that the components are not held to
 
 
@@ -22,17 +24,25 @@ class Posterior:
         """Take a mixture over principal components (`means`, `factors`, `rest`, ...) and rows (N, D), NaN unknown."""
         self.model, self.known = model, known
         self.noise = torch.hypot(model.rest, torch.tensor(LEAST_NOISE)).square()  # (D,)
-        self.precision = torch.cholesky_inverse(model.factors)  # (K, P, P)
-        self.volume = model.factors.diagonal(dim1=1, dim2=2).log().sum(1)
+        factors = model.triangles(model.factors).double()
+        self.precision = torch.cholesky_inverse(factors)  # (K, P, P)
+        self.volume = factors.diagonal(dim1=1, dim2=2).log().sum(1)
         self.last: tuple[bytes, Tensor, Tensor] | None = None  # of the row before, whose steps are often the same
 
     def draw(self, chances: Tensor, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
         """Components (N,) and coordinates (N, P), by weights (N, K), uniform (N,) and normal (N, P) numbers."""
-        rows = [self._row(*each) for each in zip(self.known, chances, uniform, normal, strict=True)]
-        return torch.stack([part for part, _ in rows]), torch.stack([found for _, found in rows])
+        part = torch.zeros(len(normal), dtype=torch.int64)
+        found = torch.zeros_like(normal)
+        masks = [there.numpy().tobytes() for there in ~self.known.isnan()]
+        for row in sorted(range(len(masks)), key=lambda each: masks[each]):  # those of one mask after each other
+            part[row], found[row] = self._row(self.known[row], chances[row], uniform[row], normal[row])
+        return part, found
 
     def _row(self, row: Tensor, chances: Tensor, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
         model, there = self.model, ~row.isnan()
+        if not bool(there.any()):
+            part = _picked(chances, uniform)
+            return part, model.means[part] + model.triangles(model.factors[part]).double() @ normal
         factor, log_weight = self._factors(there)
         basis, noise = model.basis[there], self.noise[there]
         scale = model.rest_scale.square()
@@ -41,8 +51,7 @@ class Posterior:
         towards = torch.cholesky_solve(pull[:, :, None], factor)[:, :, 0]
         likely = log_weight + 0.5 * ((pull * towards).sum(1) - (off.square() / noise).sum(1) / scale)
         joint = torch.where(chances > 0, chances.log() + likely, -torch.inf)
-        reached = (joint - joint.amax()).exp().cumsum(0)
-        part = (reached <= uniform * reached[-1]).sum().clamp_max(len(reached) - 1)
+        part = _picked((joint - joint.amax()).exp(), uniform)
         spread = torch.linalg.solve_triangular(factor[part].mT, normal[:, None], upper=True)[:, 0]
         return part, model.means[part] + towards[part] + spread
 
@@ -57,3 +66,8 @@ class Posterior:
             spread = factor.diagonal(dim1=1, dim2=2).log().sum(1) + self.volume
             self.last = key, factor, -spread - 0.5 * (len(noise) * scale.log() + noise.log().sum())
         return self.last[1], self.last[2]
+
+
+def _picked(chances: Tensor, uniform: Tensor) -> Tensor:
+    """(): a place among chances (K,) by inverse CDF."""
+    return picked(chances[None], uniform[None])[0]

@@ -15,26 +15,27 @@ import torch
 from torch import Tensor
 
 from synth.models import Batch, Sums
-from synth.models.clusters import k_means, share_out, squared_distances
+from synth.models.clusters import k_means, picked, share_out, squared_distances
 from synth.models.conditioning import Posterior
 from synth.models.gaussian_mixture import lean_to_diagonal
 from synth.models.principal import SUBSPACE_ROUNDS, Principal
 from synth.models.windows import Shape
 
 LEAST_VARIANCE = 1e-4  # of a channel's differences, on the scale where its values have 1
-JITTER = 1e-8  # of a component's variance: rounding must not make a covariance indefinite
+JITTER = 1e-7  # of a component's variance: rounding must not make a covariance indefinite
+MAX_NUMBERS = 1 << 23  # in the factors of all clusters: wide windows have fewer clusters
 
 
 @dataclass(frozen=True)
 class Config:
     """How many clusters, and how far their covariances lean on what all have in common."""
 
-    components: int = 400  # clusters at most
-    rows_each: float = 30.0  # a label of n rows gets n / rows_each clusters, and at least one
+    components: int = 600  # clusters at most
+    rows_each: float = 20.0  # a label of n rows gets n / rows_each clusters, and at least one
     principal_components: int = 200
     seen_components: int = 30  # by which windows are clustered
-    restless_share: float = 0.4  # how much the restlessness of channels counts in that, beside the components' 1
-    prior_rows: float = 2.0  # rows of a cluster that the common covariance weighs as much as
+    restless_share: float = 0.2  # how much the restlessness of channels counts in that, beside the components' 1
+    prior_rows: float = 0.7  # rows of a cluster that the common covariance weighs as much as
     diagonal_rows: float = 30.0  # and within that, so many rows speak for uncorrelated components
     candidates: int = 8192  # rows among which clusters are found
 
@@ -63,8 +64,10 @@ class SeriesMixture(Principal):
         super().__init__(shape.width, config.principal_components)
         self.config, self.shape = config, shape
         rows = shape.rows or (config.candidates // shape.labels,) * shape.labels
-        self.parts = share_out(rows, config.rows_each, config.components)
-        parts, width = sum(self.parts), self.basis.shape[1]
+        width = self.basis.shape[1]
+        self.triangle = width * (width + 1) // 2
+        self.parts = share_out(rows, config.rows_each, min(config.components, MAX_NUMBERS // self.triangle))
+        parts = sum(self.parts)
         self.looks = min(config.seen_components, width) + shape.channels
         self.noise_width = 1 + width + shape.width
         owner = torch.arange(shape.labels).repeat_interleave(torch.tensor(self.parts))
@@ -74,11 +77,25 @@ class SeriesMixture(Principal):
             "sizes": torch.ones(parts),  # rows of each cluster
             "seen": torch.zeros(parts, self.looks),  # what each cluster's windows look like
             "means": torch.zeros(parts, width),
-            "factors": torch.eye(width).repeat(parts, 1, 1),  # Cholesky factors of the covariances
             "rest": torch.zeros(shape.width),  # deviations outside the components
             "rest_scale": torch.ones(parts),  # and their factor in each cluster
         }.items():
             self.register_buffer(name, value.double())
+        unit = self._packed(torch.eye(width).float())
+        self.register_buffer("factors", unit.repeat(parts, 1))  # Cholesky factors of the covariances, their triangles
+
+    def _packed(self, square: Tensor) -> Tensor:
+        """The lower triangles (..., P (P + 1) / 2) of matrices (..., P, P)."""
+        place = torch.tril_indices(*square.shape[-2:], device=square.device)
+        return square[..., place[0], place[1]]
+
+    def triangles(self, packed: Tensor) -> Tensor:
+        """Lower triangular matrices (..., P, P) of `packed`."""
+        width = self.means.shape[1]
+        place = torch.tril_indices(width, width, device=packed.device)
+        square = packed.new_zeros(*packed.shape[:-1], width, width)
+        square[..., place[0], place[1]] = packed
+        return square
 
     # fitting
 
@@ -142,10 +159,10 @@ class SeriesMixture(Principal):
     def _accumulate_clusters(self, rows: Tensor, looks: Tensor, label: Tensor) -> Sums:
         nearest, within = self._nearest(looks, label), self.coordinates(rows)
         outside = (rows - self.centre - within @ self.basis.T).square()
-        second = torch.zeros_like(self.factors)
+        second = torch.zeros_like(self.factors, dtype=torch.float64)
         for each in nearest.unique().tolist():
             some = within[nearest == each]
-            second[each] = some.T @ some
+            second[each] = self._packed(some.T @ some)
         return {
             "size": torch.bincount(nearest, minlength=len(self.sizes)).double(),
             "first": torch.zeros_like(self.means).index_add_(0, nearest, within),
@@ -159,7 +176,9 @@ class SeriesMixture(Principal):
         total, some = size.sum(), size.clamp_min(1.0)
         self.sizes.copy_(size)
         self.means.copy_(sums["first"] / some[:, None])
-        scatter = sums["second"] - some[:, None, None] * self.means[:, :, None] * self.means[:, None, :]
+        half = self.triangles(sums["second"])
+        second = half + half.tril(-1).mT
+        scatter = second - some[:, None, None] * self.means[:, :, None] * self.means[:, None, :]
         free = max(float(total - (size > 0).sum()), 1.0)
         pooled = lean_to_diagonal(scatter.sum(0) * (total / free), int(total), config.diagonal_rows)
         lean = config.prior_rows
@@ -168,7 +187,7 @@ class SeriesMixture(Principal):
         covariance = (scatter + lean * spread[:, None, None] * pooled) / ((some - 1) + lean)[:, None, None]
         least = JITTER * pooled.trace() / len(pooled) + 1e-12
         covariance.diagonal(dim1=1, dim2=2).add_(least)
-        self.factors.copy_(torch.linalg.cholesky(covariance))
+        self.factors.copy_(self._packed(torch.linalg.cholesky(covariance)))
         rest = sums["outside"] / total
         self.rest.copy_(rest.sqrt())
         self.rest_scale.copy_(
@@ -186,7 +205,7 @@ class SeriesMixture(Principal):
         chances = torch.where(label[:, None] == self.owner, self.sizes, 0.0)
         if known is None:
             part = picked(chances, uniform)
-            found = self.means[part] + torch.einsum("nij,nj->ni", self.factors[part], within)
+            found = self.means[part] + torch.einsum("nij,nj->ni", self.triangles(self.factors[part]).double(), within)
         else:
             part, found = Posterior(self, known.flatten(1).double()).draw(chances, uniform, within)
         made = found @ self.basis.T + self.centre + self.rest_scale[part, None] * self.rest * outside
@@ -197,10 +216,3 @@ class SeriesMixture(Principal):
 def restlessness(windows: Tensor) -> Tensor:
     """(N, C): log of the deviation of each channel's differences from step to step."""
     return windows.diff(dim=1).var(1, unbiased=False).add(LEAST_VARIANCE).log() / 2
-
-
-def picked(chances: Tensor, uniform: Tensor) -> Tensor:
-    """(N,): places among chances (N, K) by inverse CDF."""
-    reached = chances.cumsum(1)
-    last = (chances > 0).double().cumsum(1).argmax(1)  # rounding must not reach one without a chance
-    return torch.minimum((reached <= uniform[:, None] * reached[:, -1:]).sum(1), last)

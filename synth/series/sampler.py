@@ -144,6 +144,8 @@ class Sampler:
                 f"complete has windows of shape {windows.shape}, {len(labels)} labels and {len(ids)} ids; "
                 f"the checkpoint {self.id} makes windows of {form[0]} steps and {form[1]} channels: give each its own."
             )
+        if np.isinf(windows).any():
+            raise StageError("complete has a value that is infinite: what is to be made is NaN.")
         strange = [each for each in labels if each not in (self.labels or [""])]
         if strange:
             raise StageError(f"{strange[0]!r} is not among the checkpoint's labels {self.labels}: give every window's.")
