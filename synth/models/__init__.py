@@ -90,6 +90,14 @@ class Trained(Protocol):
 
 
 @runtime_checkable
+class Measured(Protocol):
+    """A model of series that looks at all train rows once, before its first step; it is the same on every worker."""
+
+    def measure(self, series: Tensor) -> None:
+        """Take what is needed of windows (N, T, C) into buffers."""
+
+
+@runtime_checkable
 class SumsFitted(Protocol):
     """A model fitted by sums over the train rows."""
 

@@ -18,6 +18,7 @@ from conf.schema import Generate
 from synth.encode import counts, in_random_order, read_rows, to_codes
 from synth.fit import Settings
 from synth.job import Job
+from synth.models import Measured
 from synth.models.windows import Shape
 from synth.sampler import laid_over
 from synth.series.fitting import SeriesRows
@@ -90,7 +91,10 @@ class Prepared:
 
     def build(self, attempt: int) -> Any:
         """The untrained model of an attempt."""
-        return built(self.job.forms[attempt], shape_of(self.representation, self._each))
+        model = built(self.job.forms[attempt], shape_of(self.representation, self._each))
+        if isinstance(model, Measured):
+            model.measure(self.rows.series)
+        return model
 
     def decode(self, attempt: int) -> dict[str, Any]:
         """What is needed beside the tensors to make rows again, as JSON."""

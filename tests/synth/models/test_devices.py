@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from conf.schema import TABLE_MODELS, TEXT_MODELS
-from synth.models import image_gan, image_interpolation, image_vae
+from conf.schema import SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
+from synth.models import image_gan, image_interpolation, image_vae, text_writer, windows
 from synth.models.image_mixture import movements
-from synth.models.text_writer import Shape
 from synth.tables.tokens import measure
 from tests.synth.models.test_image_models import batch_of, build
 from tests.synth.models.test_table_models import SMALL
@@ -57,9 +56,22 @@ def test_losses_of_tables_are_worked_out_where_the_model_is(name: str) -> None:
 def test_losses_of_texts_are_worked_out_where_the_model_is(name: str) -> None:
     module = importlib.import_module(f"synth.models.{name}")
     config = dataclasses.replace(next(iter(module.PRESETS.values())), width=32)
-    model = module.build(config, Shape(torch.ones(41), 2, 24))
+    model = module.build(config, text_writer.Shape(torch.ones(41), 2, 24))
     batch = {
         "tokens": torch.randint(41, (8, 20)),
+        "label": torch.randint(2, (8,)),
+        "index": torch.arange(8),
+        "progress": torch.tensor(0.5),
+    }
+    assert {loss.device.type for loss in losses(model, batch)} == {ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", [name for name in SERIES_MODELS if name != "series_mixture"])
+def test_losses_of_series_are_worked_out_where_the_model_is(name: str) -> None:
+    module = importlib.import_module(f"synth.models.{name}")
+    model = module.build(module.PRESETS["fast"], windows.Shape(10, 3, 2))
+    batch = {
+        "series": torch.randn(8, 10, 3),
         "label": torch.randint(2, (8,)),
         "index": torch.arange(8),
         "progress": torch.tensor(0.5),
