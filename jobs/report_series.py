@@ -47,8 +47,6 @@ Window = NDArray[np.float64]  # (T, C)
 def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> dict[str, Any]:
     """The page's charts by name; None where there is nothing to draw."""
     found = report_texts.charts(config, dones, told_facts)
-    if not config.recipe.labels:
-        found["classes"] = None
     return found | _of_sets(read(dones, "evaluate", "evaluate.json").get("series") or {}, config)
 
 
