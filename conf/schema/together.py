@@ -84,8 +84,8 @@ def for_series(value: dict[str, Any]) -> dict[str, Any]:
     laid = dict(value)
     if isinstance(clean, dict):
         laid["clean"] = {**clean, "duplicates": {"near": "keep", **(clean.get("duplicates") or {})}}
+    judges = ["nearest", "rocket"] if value.get("labels") else ["forecast"]
     if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
-        judges = ["nearest", "rocket"] if value.get("labels") else ["forecast"]
         laid["evaluate"] = {**(evaluate or {}), "judges": judges}
     return laid
 
