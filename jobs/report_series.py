@@ -39,6 +39,7 @@ PAIRS = 4  # generated windows over their nearest train windows, of each kind
 LOOKED_AT = 400  # children whose steps are looked at, of the lowest hashes
 REFUSED_EACH = 2
 WIDTH, HEIGHT, EDGE = 120, 44, 2
+ALL = "all windows"
 PAYLOAD = rows.Payload("label", ("label", "series"))
 Span = tuple[float, float]
 Window = NDArray[np.float64]  # (T, C)
@@ -47,8 +48,6 @@ Window = NDArray[np.float64]  # (T, C)
 def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> dict[str, Any]:
     """The page's charts by name; None where there is nothing to draw."""
     found = report_texts.charts(config, dones, told_facts)
-    if not config.recipe.labels:
-        found["classes"] = None
     return found | _of_sets(read(dones, "evaluate", "evaluate.json").get("series") or {}, config)
 
 
@@ -92,7 +91,7 @@ def pictures(config: Config, dones: Mapping[str, Done], per_strip: int) -> dict[
     channels = form.channels[:SHOWN_CHANNELS]
     windows = {row.id: _window(row, len(form.channels)) for row in shown}
     spans = [_span([each[:, place] for each in windows.values()]) for place in range(len(channels))]
-    classes = config.recipe.labels[: pictures_of.SHOWN_CLASSES] or [""]
+    classes = config.recipe.labels[: pictures_of.SHOWN_CLASSES] or [""]  # rows without a label have that for one
     return {
         "channels": channels,
         "classes": [_class(label, shown, windows, spans, per_strip) for label in classes],
@@ -127,10 +126,10 @@ def _class(
     for origin in ORIGINS:
         some = [windows[row.id] for row in mine.get(origin, [])[:most]]
         if some:
-            title = f"{label}, {origin}" if label else origin
+            title = f"{label or ALL}, {origin}"
             drawn = [curves([w[:, at] for w in some], span, COLOURS[origin], title) for at, span in enumerate(spans)]
             told.append((origin, drawn))
-    return {"label": label, "origins": told}
+    return {"label": label or ALL, "origins": told}
 
 
 def curves(some: Sequence[Window], span: Span, colour: str, title: str) -> Markup:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jobs.report_figures import COLOURS, LINES, REAL, WIDTH_IN, figure_of, short, style, svg
+from jobs.report_figures import COLOURS, INK, LINES, REAL, WIDTH_IN, figure_of, short, style, svg
 
 BAND_IN, TWO_IN, PLANE_IN = 2.1, 2.0, 3.6
 LEAST_SHOWN = -12.0  # log powers below that of a silent frequency
@@ -57,7 +57,7 @@ def over_time(told: Mapping[str, Any], channel: int, name: str, made: Sequence[s
                     axes.plot(across, np.maximum(values, LEAST_SHOWN), **_line(each, number - 2))
         left.set_xlabel("lag, steps")
         left.set_ylabel("autocorrelation")
-        left.axhline(0, color=REAL, linewidth=0.5)
+        left.axhline(0, color=INK, linewidth=0.5)
         right.set_xlabel("frequency, per step")
         right.set_ylabel("log power")
         handles, labels = left.get_legend_handles_labels()
@@ -76,6 +76,9 @@ def plane(points: Mapping[str, Any], made: Sequence[str], axes_names: tuple[str,
             axes.plot(some[:, 0], some[:, 1], ".", color=colour, markersize=4, alpha=0.6, label=label)
         axes.set_xlabel(axes_names[0])
         axes.set_ylabel(axes_names[1])
+        if not any(axes_names):  # distances on such a plane are no measure
+            axes.set_xticks([])
+            axes.set_yticks([])
         _legend(axes)
         return svg(figure, title)
 

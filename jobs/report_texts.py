@@ -41,7 +41,7 @@ def train_counts(config: Config, dones: Mapping[str, Done]) -> dict[str, dict[st
 def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) -> dict[str, Any]:
     """The page's charts by name; None where there is nothing to draw."""
     gains = [(row["judge"], row["arm"], row["cut"], *row["interval"]) for row in told_facts["gain"] if row["interval"]]
-    headline = told_facts["headline"]
+    headline, labels = told_facts["headline"], config.recipe.labels
     judge = headline.get("judge") or next(iter(told_facts["curve"]), None)
     found, best = told_facts["curve"].get(judge), judged_line(told_facts, judge)
     grown = best["error"] if best and best["judge"] == judge else None
@@ -52,7 +52,7 @@ def charts(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]
         "gain": figures.forest(gains, pictures_of.SHORT_ARMS) if gains else None,
         "curve": curve,
         "curve_judge": judge,
-        "classes": figures.class_counts(train_counts(config, dones), config.recipe.labels),
+        "classes": figures.class_counts(train_counts(config, dones), labels) if labels else None,
     }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.judges.folds import folds
+from synth.resampling import row_weights
 
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -99,14 +100,14 @@ class Comparison:
         }
 
 
-def compare(without: Losses, with_: Losses, seed: int) -> Comparison:
-    """Bootstrap the difference of two candidates over rows and seeds, paired."""
+def compare(without: Losses, with_: Losses, seed: int, groups: Codes | None = None) -> Comparison:
+    """Bootstrap the difference of two candidates over rows (or `groups` of them) and seeds, paired."""
     errors = {judge: with_.wrong[judge] - without.wrong[judge] for judge in without.wrong}
     briers = {judge: with_.brier[judge] - without.brier[judge] for judge in without.brier}
     any_one = next(iter(errors.values()))
     random = np.random.default_rng([seed, 0xDEC1DE])
-    rows = _weights(random, any_one.shape[1])
-    seeds = _weights(random, any_one.shape[0])
+    rows = row_weights(random, any_one.shape[1], DRAWS, groups)
+    seeds = row_weights(random, any_one.shape[0], DRAWS)
     drawn = {judge: _drawn(values, rows, seeds) for judge, values in briers.items()}
     pooled = np.mean([_drawn(values, rows, seeds) for values in errors.values()], axis=0)
     worse_by = {"errors": _positive(pooled), "brier": _positive(np.mean(list(drawn.values()), axis=0))}
@@ -114,11 +115,6 @@ def compare(without: Losses, with_: Losses, seed: int) -> Comparison:
         worse_by |= {judge: _positive(values) for judge, values in drawn.items()}
     low, high = np.quantile(pooled, INTERVAL)
     return Comparison(without.error(), with_.error(), (float(low), float(high)), worse_by)
-
-
-def _weights(random: np.random.Generator, count: int) -> Numbers:
-    """float64[DRAWS, count]: how often each is drawn with replacement, as shares."""
-    return random.multinomial(count, np.full(count, 1 / count), size=DRAWS) / count
 
 
 def _drawn(differences: Numbers, rows: Numbers, seeds: Numbers) -> Numbers:

@@ -107,7 +107,8 @@ def compared(
 
     `errors` is float64[seeds, rows] of each arm and point: what each test row adds to the mean that is the error.
     """
-    found = drawn(errors, config.recipe.seed)
+    overlapping = config.recipe.modality == "series"  # windows of one stretch of time tell much the same
+    found = drawn(errors, config.recipe.seed, pools["test"].rows.group_codes() if overlapping else None)
     at = sizes(config, pools)
     told: dict[str, Any] = {
         "gain": {arm: gain(found, arm) for arm in arms if arm != "real"},

@@ -61,6 +61,8 @@ class Court:
     def __init__(self, config: Config, val: Pool, made: Mapping[str, Pool], ask: Ask, measure: Measure) -> None:
         self.config, self.made, self._val, self._ask, self._measure = config, made, val, ask, measure
         self.choosing, self.confirming = halves(val.rows.labels, val.rows.group_codes())
+        overlapping = config.recipe.modality == "series"  # windows of one stretch of time tell much the same
+        self.groups = val.rows.group_codes() if overlapping else None
         self.generators = [key for key, pool in made.items() if key != AUGMENT and len(pool)]
         self._known: dict[Arm, Losses] = {}
 
@@ -87,7 +89,8 @@ class Court:
     def compare(self, without: Arm, with_: Arm, first: bool = False) -> Comparison:
         """One arm against another, on the rows to confirm by (or to choose by)."""
         rows = self.choosing if first else self.confirming
-        return compare(self._known[without].of(rows), self._known[with_].of(rows), self.config.recipe.seed)
+        groups = None if self.groups is None else self.groups[rows]
+        return compare(self._known[without].of(rows), self._known[with_].of(rows), self.config.recipe.seed, groups)
 
     def told(self) -> list[dict[str, Any]]:
         """Every arm that was tried, with its error on all val rows, by judge."""

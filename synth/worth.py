@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.resampling import row_weights
+
 Numbers = NDArray[np.float64]
 DRAWS = 1000
 INTERVAL = (0.025, 0.975)
@@ -33,16 +35,18 @@ class Drawn:
     draws: dict[str, Numbers]
 
 
-def drawn(wrong: Mapping[str, Numbers | NDArray[np.bool_]], seed: int) -> Drawn:
+def drawn(
+    wrong: Mapping[str, Numbers | NDArray[np.bool_]], seed: int, groups: NDArray[np.int64] | None = None
+) -> Drawn:
     """Bootstrap error rates. `wrong` is (seeds, rows) for each arm, all of the same rows: wrong or not, or each row's
-    part in an error that is their mean.
+    part in an error that is their mean. Rows of one of the `groups` are drawn together.
     """
     plain = {name: float(values.mean()) for name, values in wrong.items()}
     random = np.random.default_rng([seed, 0xB007])
     rows = next(iter(wrong.values())).shape[1]
     parts: dict[str, list[Numbers]] = {name: [] for name in wrong}
     for _ in range(0, DRAWS, PART):
-        weights = random.multinomial(rows, np.full(rows, 1 / rows), size=PART) / rows
+        weights = row_weights(random, rows, PART, groups)
         picks = random.random((PART, max(values.shape[0] for values in wrong.values())))
         for name, values in wrong.items():
             each = weights @ values.T.astype(np.float64)  # (PART, seeds)

@@ -7,6 +7,7 @@ import pytest
 
 from conf.errors import RecipeError
 from synth.arms import Pool
+from synth.decide import Losses, compare
 from synth.judges import Effort
 from synth.labelled.duty import asked_evenly
 from synth.series import forecasts
@@ -100,6 +101,19 @@ def test_noise_and_shuffled_time_are_refused_as_worse_and_real_rows_are_not(tmp_
     errors = found["generated"]["noise"]["val_error"]
     assert errors["with"] > errors["without"] > 0
     assert found == usefulness(config, val, made, ask, forecasts.losses_of)
+
+
+def test_windows_that_overlap_are_drawn_together() -> None:
+    """Ten stretches of forty windows that say the same are ten observations, not four hundred."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 40)
+    off = random.normal(size=10)[groups][None] + 0.1
+    nothing, more = (Losses({"forecast": each}, {"forecast": each}) for each in (0 * off, off))
+    alone, together = (compare(nothing, more, 0, each) for each in (None, groups))
+    width = [each.interval[1] - each.interval[0] for each in (alone, together)]
+    assert width[1] > 4 * width[0] and alone.with_ == together.with_
+    few = compare(nothing, more, 0, groups // 5)
+    assert few.interval == alone.interval  # of two groups nothing can be said: rows are drawn
 
 
 def test_verdicts_without_labels_tell_copies_and_strangers_and_agree_with_none(tmp_path) -> None:
