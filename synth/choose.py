@@ -117,7 +117,7 @@ def told_trial(trial: Trial, config: Config, train: pa.Table, measured: Measured
 
 def joined(found: Mapping[Trial, Mapping[str, Any]], name: str, repeats: range, folds: range, rows: int) -> Losses:
     """The losses of one candidate: every row once in each repeat."""
-    judges = found[Trial(name, repeats[0], 0)]["wrong"]
+    judges = sorted(found[Trial(name, repeats[0], 0)]["wrong"])  # in one order, whether read again or just told
     parts: dict[str, dict[str, NDArray[np.float64]]] = {}
     for part in ("wrong", "brier"):
         parts[part] = {judge: np.zeros((len(repeats), rows)) for judge in judges}

@@ -1,0 +1,259 @@
+"""Steps chosen by cross-validation: what helps is taken, what does harm never is, and nothing but train rows counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from conf import Config, runs
+from conf.errors import RecipeError, StageError
+from conf.schema import Augment
+from jobs.check import check_recipe
+from synth import choose
+from synth.choice import decided, finalists, heard
+from synth.choose import joined, told_trial
+from synth.decide import Losses
+from synth.encode import in_random_order
+from synth.held_out import Setting, Trial, folds_of, tried
+from tests.jobs.series.made import recipe, windows
+from tests.jobs.series.sliced import LABELS, sliced
+from tests.synth.staged import finish
+from udfs import records
+
+SLICED = {"name": "sliced", "copies": 6, "steps": [{"series.window_slice": {"share": [0.6, 0.95]}}]}
+FLIPPED = {"name": "flipped", "copies": 6, "steps": [{"series.channel_flip": {"p": 1.0}}]}
+SHUFFLED = {"name": "shuffled", "copies": 6, "steps": [{"series.segment_permutation": {"segments": 12}}]}
+
+
+def config_of(folder: Path, candidates: Sequence[Any], **parts: Any) -> Config:
+    """A recipe of series that chooses among candidates."""
+    folder.mkdir(parents=True, exist_ok=True)
+    augment = {"choose": "cross_validation", "folds": 3, "repeats": 2, "candidates": list(candidates)}
+    told = {"evaluate": {"judges": ["nearest"], "seeds": 1}, "labels": list(LABELS), **parts}
+    return recipe(folder, augment=augment | told.pop("augment", {}), **told)
+
+
+def table(rows: Sequence[tuple[Sequence[float], str]], split: str = "train") -> pa.Table:
+    """Real rows as clean leaves them."""
+    columns = {
+        "row_id": [records.real_id("waves", json.dumps(window).encode()) for window, _ in rows],
+        "row_origin": ["real"] * len(rows),
+        "row_parents": pa.array([[] for _ in rows], pa.list_(pa.string())),
+        "row_split": [split] * len(rows),
+        "row_label_source": ["given"] * len(rows),
+        "label": [label for _, label in rows],
+        "series": pa.array([window for window, _ in rows], pa.list_(pa.float32())),
+    }
+    return records.with_hashes(records.conform(pa.table(columns), records.series_schema()))
+
+
+def choice_of(config: Config, rows: pa.Table) -> dict[str, Any]:
+    """What the stage decides, without an engine."""
+    augment, train = config.recipe.augment, in_random_order(rows)
+    assert augment is not None
+    folds = range(augment.folds)
+
+    def hear(names: Sequence[str], repeats: range) -> Mapping[str, Losses]:
+        trials = [Trial(name, repeat, fold) for name in names for repeat in repeats for fold in folds]
+        told = {each: told_trial(each, config, train, None) for each in trials}
+        return {name: joined(told, name, repeats, folds, train.num_rows) for name in names}
+
+    return decided(augment, heard(augment, hear), config.recipe.seed)
+
+
+def test_a_candidate_that_helps_is_taken(tmp_path: Path) -> None:
+    """Windows are slices of one pattern a class, so slices of them are more of the same; shuffled ones are not."""
+    told = choice_of(config_of(tmp_path, [SHUFFLED, SLICED]), table(sliced(20)))
+    assert told["chosen"] == "sliced" and told["plan"]["copies"] == 6
+    assert [step["name"] for step in told["plan"]["steps"]] == ["series.window_slice"]
+    by = {each["name"]: each for each in told["candidates"]}
+    assert by["sliced"]["error"]["nearest"] < by["none"]["error"]["nearest"] and by["sliced"]["interval"][1] <= 0
+    assert by["shuffled"]["verdict"] != "better"
+
+
+def test_candidates_that_destroy_labels_are_never_taken(tmp_path: Path) -> None:
+    """A rising window with its sign turned is a falling one: children of the wrong class, so none is chosen."""
+    told = choice_of(config_of(tmp_path, [FLIPPED], labels=["rise", "fall"]), table(windows(24)))
+    assert told["chosen"] == "none" and told["plan"] is None and "augment makes none" in told["why"]
+    assert {each["name"]: each["verdict"] for each in told["candidates"]} == {"none": "chosen", "flipped": "worse"}
+
+
+def test_nothing_of_the_fold_that_is_left_out_is_learned_from(tmp_path: Path) -> None:
+    """Neither its rows nor their children, nor children mixed with them: another fold's children are the same."""
+    mixed = {"name": "mixed", "copies": 3, "steps": [{"series.interpolate": {"partners": "any", "p": 1.0}}]}
+    config = config_of(tmp_path, [mixed])
+    train, setting = in_random_order(table(sliced(20))), Setting(config, None)
+    whole = setting.pool(train, {})
+    augment = config.recipe.augment
+    assert augment is not None
+    fold = folds_of(whole, augment, config.recipe.seed)
+    known = train.take(pa.array(np.flatnonzero(fold != 0)))
+    made = setting.children(known, whole, Trial("mixed", 0, 0))
+    assert len(made) == 3 * known.num_rows
+    seen = {whole.rows.group_codes()[place] for place in np.flatnonzero(fold != 0)}
+    assert set(made.rows.group_codes().tolist()) <= seen
+    garbled = train.to_pylist()
+    for place in np.flatnonzero(fold == 0).tolist():
+        garbled[place]["series"] = [9.9] * len(garbled[place]["series"])
+    other = setting.children(
+        pa.Table.from_pylist(garbled, train.schema).take(pa.array(np.flatnonzero(fold != 0))),
+        whole,
+        Trial("mixed", 0, 0),
+    )
+    assert np.array_equal(made.rows.windows, other.rows.windows)
+    places, _ = tried(Trial("mixed", 0, 0), config, train, None)
+    assert sorted(places.tolist()) == np.flatnonzero(fold == 0).tolist()
+
+
+def staged(config: Config, rows: pa.Table) -> Config:
+    """Finish the stages before choose. Rows of other splits cannot even be read."""
+    assert config.recipe.data is not None
+    Path(config.recipe.data, "waves.jsonl").write_text("")
+    finish(config, "ingest", "", {}, {})
+    finish(config, "clean", "", {"rows/row_split=train": rows}, {"splits": {"train": {"up": 10, "down": 10}}})
+    clean = runs.done(config, "clean")
+    assert clean is not None
+    for split in ("val", "test", "reserve"):
+        other = Path(clean.folder) / f"rows/row_split={split}"
+        other.mkdir(parents=True)
+        (other / "part-00000.parquet").write_bytes(b"not for choose")
+    return config
+
+
+def ran(session: Any, config: Config) -> dict[str, Any]:
+    """Run the stage; what it wrote."""
+    place = runs.locate(config, "choose")
+    choose.run(session, config)
+    told = runs.read_json(place.folder, runs.CHOICE)
+    assert isinstance(told, dict)
+    return told
+
+
+def test_the_choice_is_the_same_however_it_is_made(ray_session: Any, tmp_path: Path) -> None:
+    """By other workers, of other files, with rows in another order, and after a stop; test rows are not touched."""
+    rows = table(sliced(20))
+    first = staged(config_of(tmp_path / "a", [SHUFFLED, SLICED]), rows)
+    told = ran(ray_session, first)
+    assert told["chosen"] == "sliced" and told == {
+        **choice_of(first, rows),
+        "rows": 20,
+        "of": 20,
+        "folds": 3,
+        "repeats": 2,
+    }
+    turned = staged(config_of(tmp_path / "b", [SHUFFLED, SLICED]), rows.take(pa.array(range(19, -1, -1))))
+    judge = turned.runtime.judge.model_copy(update={"tasks": 1})
+    turned = Config(turned.recipe, turned.runtime.model_copy(update={"judge": judge}), turned.tables, turned.files, "b")
+    assert ran(ray_session, turned) == told
+    trials = sorted((Path(runs.locate(first, "choose").folder) / "trials").iterdir())
+    assert len(trials) == 3 * 3 * 2 == choose.planned(first.recipe.augment)  # type: ignore[arg-type]
+    kept = {each: each.stat().st_mtime_ns for each in trials[::2]}
+    for each in trials[1::2]:
+        each.unlink()
+    assert ran(ray_session, first) == told
+    assert {each: each.stat().st_mtime_ns for each in kept} == kept  # finished trials are not made again
+
+
+def test_a_choice_of_none_is_a_digest_of_its_own_and_other_candidates_change_nothing(
+    ray_session: Any, tmp_path: Path
+) -> None:
+    """Augment runs again where the steps that were chosen changed, not where the list that lost did."""
+    rows = table(sliced(20))
+    outputs = []
+    for number, candidates in enumerate(([SLICED], [SHUFFLED, SLICED], [SHUFFLED])):
+        config = staged(config_of(tmp_path / str(number), candidates), rows)
+        place = runs.locate(config, "choose")
+        runs.finish(place, choose.run(ray_session, config), 0.1)
+        assert (runs.augment_of(config) is None) == (number == 2)
+        outputs.append(runs.locate(config, "augment").reads["choose.choice"])
+        assert runs.locate(config, "augment").parts["augment"] is None
+    assert outputs[0] == outputs[1] != outputs[2]
+
+
+def found(wrong: float, brier: float, rows: int = 60, seeds: int = 2) -> Losses:
+    """Made-up losses: so large a share of the rows is wrong."""
+    errors = np.zeros((seeds, rows))
+    errors[:, : round(wrong * rows)] = 1
+    return Losses({"a": errors, "b": errors}, {"a": np.full((seeds, rows), brier), "b": np.full((seeds, rows), brier)})
+
+
+def augment_of(*names: str, repeats: int = 2) -> Augment:
+    """Candidates without differences."""
+    candidates = [{"name": name, "steps": [{"name": "series.jitter"}]} for name in names]
+    return Augment.model_validate({"choose": "cross_validation", "candidates": candidates, "repeats": repeats})
+
+
+def test_better_must_be_clear_and_no_judge_may_suffer() -> None:
+    base = found(0.4, 0.5)
+    little, clear = found(0.383, 0.5), found(0.2, 0.4)
+    harmed = Losses({**clear.wrong}, {"a": clear.brier["a"] - 0.3, "b": base.brier["b"] + 0.05})
+    said = decided(augment_of("little", "harmed"), {"none": base, "little": little, "harmed": harmed}, 1)
+    assert said["chosen"] == "none"
+    assert [each["verdict"] for each in said["candidates"]] == ["chosen", "not_better", "worse"]
+    best = found(0.1, 0.4)
+    said = decided(augment_of("clear", "best"), {"none": base, "clear": clear, "best": best}, 1)
+    assert said["chosen"] == "best" and [each["verdict"] for each in said["candidates"]][1:] == ["better", "chosen"]
+
+
+def test_after_the_first_repeat_the_best_few_go_on() -> None:
+    asked: list[tuple[list[str], range]] = []
+    errors = {"none": 0.4, "a": 0.5, "b": 0.1, "c": 0.3, "d": 0.2, "e": 0.6}
+
+    def hear(names: Sequence[str], repeats: range) -> Mapping[str, Losses]:
+        asked.append((list(names), repeats))
+        return {name: found(errors[name], 0.1, seeds=len(repeats)) for name in names}
+
+    told = heard(augment_of("a", "b", "c", "d", "e", repeats=3), hear)
+    assert asked == [(["none", "a", "b", "c", "d", "e"], range(1)), (["none", "b", "c", "d"], range(1, 3))]
+    assert {name: each.seeds for name, each in told.items()} == {"none": 3, "a": 1, "b": 3, "c": 3, "d": 3, "e": 1}
+    assert finalists(["a", "b"], told) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("augment", "said"),
+    [
+        ({"candidates": []}, "names none"),
+        ({"candidates": [{"name": "none", "steps": ["series.jitter"]}]}, "none is always a candidate"),
+        ({"candidates": [SLICED, SLICED]}, "two candidates are named sliced"),
+        ({"steps": ["series.jitter"]}, "steps belong under candidates"),
+        ({"choose": "by_luck"}, "augment.choose"),
+        ({"choose": None, "candidates": [SLICED]}, "goes with choose"),
+        ({"folds": 15}, "15 folds, which need 30 train rows, and split.train is 20"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_refused_when_the_recipe_is_read(
+    tmp_path: Path, augment: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=said):
+        config_of(tmp_path, [SLICED], augment=augment)
+
+
+def test_a_wrong_step_is_told_by_its_place_before_an_engine_starts(tmp_path: Path) -> None:
+    (tmp_path / "waves.jsonl").write_text("")
+    wrong = {"name": "wrong", "steps": ["series.jitter", "series.jiter"]}
+    with pytest.raises(RecipeError, match=r"augment\.candidates\[1\]\.steps\[1\]: series\.jiter .*series\.jitter"):
+        check_recipe(config_of(tmp_path, [SLICED, wrong]))
+
+
+def test_auto_has_candidates_of_every_modality(config_for: Any) -> None:
+    """Each shipped recipe may say `augment: auto`, and every step of its candidates is one."""
+    from udfs.families import family_of
+
+    for name in ("digits", "adult", "sms-spam", "robot-failures"):
+        config = config_for(name, "augment=auto")
+        assert config.recipe.augment.choose and len(config.recipe.augment.candidates) >= 3
+        for each in config.recipe.augment.candidates:
+            family_of(config.recipe).compiled(config.recipe, each.steps)
+
+
+def test_too_few_rows_that_are_unlike_are_told_in_a_sentence(ray_session: Any, tmp_path: Path) -> None:
+    rows = table(sliced(5))
+    config = staged(config_of(tmp_path, [SLICED], split={"train": 0.5, "val": 0.1, "rest": "test"}), rows)
+    with pytest.raises(StageError, match=r"3 folds need 6 train rows .* there are 5: raise split.train"):
+        choose.run(ray_session, config)
