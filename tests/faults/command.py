@@ -49,6 +49,15 @@ SMALL_TEXT = (
     "evaluate.judges=[words]",
     "evaluate.curve_points=2",
 )
+SMALL_SERIES = (
+    'clean.rules.0={"series.reject_spikes": {"threshold": 3}}',  # which some windows have
+    "augment.copies=1",
+    'generate=[{"model": "series_mixture", "rows": {"like": "train", "total": 60}}]',
+    "gate.usefulness=report",
+    "gate.max_distance_factor=1",  # so that the gate refuses some, too
+    "evaluate.seeds=1",
+    "evaluate.curve_points=2",
+)
 
 # What a person may have in the environment or in the runtime file, and what must not be found anywhere afterwards.
 SECRETS = {"RAY_AUTH_TOKEN": "0d" * 32, "AWS_SECRET_ACCESS_KEY": "hunter2-of-the-environment"}

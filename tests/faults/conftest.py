@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, SMALL_TABLE, SMALL_TEXT, Whole, finish, kill_group, whole
+from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, SMALL_SERIES, SMALL_TABLE, SMALL_TEXT, Whole, finish, kill_group, whole
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,15 @@ def unkilled_text(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return whole(root, "word-senses", SMALL_TEXT)
 
 
-@pytest.fixture(params=["unkilled", "unkilled_table", "unkilled_text"])
+@pytest.fixture(scope="session")
+def unkilled_series(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run of series that nobody disturbed."""
+    root = tmp_path_factory.mktemp("unkilled-series") / "root"
+    finish(root, *SMALL_SERIES, recipe="share-prices")
+    return whole(root, "share-prices", SMALL_SERIES)
+
+
+@pytest.fixture(params=["unkilled", "unkilled_table", "unkilled_text", "unkilled_series"])
 def each_unkilled(request: pytest.FixtureRequest) -> Whole:
     """A run of each modality that nobody disturbed."""
     found: Whole = request.getfixturevalue(request.param)
