@@ -48,12 +48,12 @@ class Posterior:
         scale = model.rest_scale.square()
         off = (row - model.centre)[there] - model.means @ basis.T  # (K, known)
         pull = (off / noise) @ basis / scale[:, None]  # (K, P)
-        towards = torch.cholesky_solve(pull[:, :, None], factor)[:, :, 0]
-        likely = log_weight + 0.5 * ((pull * towards).sum(1) - (off.square() / noise).sum(1) / scale)
+        half = torch.linalg.solve_triangular(factor, pull[:, :, None], upper=False)[:, :, 0]
+        likely = log_weight + 0.5 * (half.square().sum(1) - (off.square() / noise).sum(1) / scale)
         joint = torch.where(chances > 0, chances.log() + likely, -torch.inf)
         part = _picked((joint - joint.amax()).exp(), uniform)
-        spread = torch.linalg.solve_triangular(factor[part].mT, normal[:, None], upper=True)[:, 0]
-        return part, model.means[part] + towards[part] + spread
+        away = torch.linalg.solve_triangular(factor[part].mT, (half[part] + normal)[:, None], upper=True)[:, 0]
+        return part, model.means[part] + away
 
     def _factors(self, there: Tensor) -> tuple[Tensor, Tensor]:
         """Cholesky factors of each component's precision, and the part of its log likelihood that no value changes."""

@@ -23,6 +23,7 @@ from synth.models.windows import Shape
 
 LEAST_VARIANCE = 1e-4  # of a channel's differences, on the scale where its values have 1
 JITTER = 1e-7  # of a component's variance: rounding must not make a covariance indefinite
+AT_ONCE = 64  # clusters whose covariances are worked out together
 MAX_NUMBERS = 1 << 23  # in the factors of all clusters: wide windows have fewer clusters
 
 
@@ -88,6 +89,11 @@ class SeriesMixture(Principal):
         """The lower triangles (..., P (P + 1) / 2) of matrices (..., P, P)."""
         place = torch.tril_indices(*square.shape[-2:], device=square.device)
         return square[..., place[0], place[1]]
+
+    def _whole(self, packed: Tensor) -> Tensor:
+        """Symmetric matrices (..., P, P) of their lower triangles."""
+        half = self.triangles(packed)
+        return half + half.tril(-1).mT
 
     def triangles(self, packed: Tensor) -> Tensor:
         """Lower triangular matrices (..., P, P) of `packed`."""
@@ -176,18 +182,15 @@ class SeriesMixture(Principal):
         total, some = size.sum(), size.clamp_min(1.0)
         self.sizes.copy_(size)
         self.means.copy_(sums["first"] / some[:, None])
-        half = self.triangles(sums["second"])
-        second = half + half.tril(-1).mT
-        scatter = second - some[:, None, None] * self.means[:, :, None] * self.means[:, None, :]
+        square = self._packed(torch.einsum("k,ki,kj->ij", some, self.means, self.means))
+        scatter = self._whole(sums["second"].sum(0) - square)  # within all clusters together
         free = max(float(total - (size > 0).sum()), 1.0)
-        pooled = lean_to_diagonal(scatter.sum(0) * (total / free), int(total), config.diagonal_rows)
+        pooled = lean_to_diagonal(scatter * (total / free), int(total), config.diagonal_rows)
         lean = config.prior_rows
-        own = scatter.diagonal(dim1=1, dim2=2).sum(1)  # (K,)
-        spread = (own / pooled.trace() + lean) / ((some - 1) + lean)  # how far a cluster spreads, the common one's 1
-        covariance = (scatter + lean * spread[:, None, None] * pooled) / ((some - 1) + lean)[:, None, None]
-        least = JITTER * pooled.trace() / len(pooled) + 1e-12
-        covariance.diagonal(dim1=1, dim2=2).add_(least)
-        self.factors.copy_(self._packed(torch.linalg.cholesky(covariance)))
+        for here in torch.arange(len(size), device=size.device).split(AT_ONCE):
+            own = self._whole(sums["second"][here])
+            own -= some[here, None, None] * self.means[here, :, None] * self.means[here, None, :]
+            self.factors[here] = self._packed(leaning(own, some[here], pooled, lean)).float()
         rest = sums["outside"] / total
         self.rest.copy_(rest.sqrt())
         self.rest_scale.copy_(
@@ -211,6 +214,17 @@ class SeriesMixture(Principal):
         made = found @ self.basis.T + self.centre + self.rest_scale[part, None] * self.rest * outside
         made = made.float().view(-1, self.shape.length, self.shape.channels)
         return made if known is None else torch.where(known.isnan(), made, known)
+
+
+def leaning(scatter: Tensor, rows: Tensor, pooled: Tensor, lean: float) -> Tensor:
+    """Cholesky factors (K, P, P) of clusters' covariances, by their scatter (K, P, P) of so many rows (K,). They lean
+    on the common one as if it had been seen in `lean` rows, as wide as the cluster itself is.
+    """
+    free = rows - 1 + lean
+    width = (scatter.diagonal(dim1=1, dim2=2).sum(1) / pooled.trace() + lean) / free  # the common one's is 1
+    covariance = (scatter + lean * width[:, None, None] * pooled) / free[:, None, None]
+    covariance.diagonal(dim1=1, dim2=2).add_(JITTER * pooled.trace() / len(pooled) + 1e-12)
+    return torch.linalg.cholesky(covariance)
 
 
 def restlessness(windows: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Time series: what their judges work with."""
+"""Time series: what their generators and their judges work with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from deltalake import DeltaTable
 from conf import Config, runs
 from jobs import explain, report
 from jobs.report_series import curves
-from synth import evaluate, score
+from synth import evaluate, sample, score, train
 from tests.faults.command import kill_group, start
 from tests.jobs.made import run, table
 from tests.jobs.series.made import lines, recipe, windows
@@ -51,6 +52,36 @@ def test_series_go_the_whole_way(spark, ray_session, tmp_path):
     found = explain.explain(config, child["row_id"])
     assert found.same and any("series.jitter" in line for line in found.lines)
     assert explain.explain(config, child["row_parents"][0]).same
+
+
+def test_made_series_go_the_whole_way(spark, ray_session, tmp_path):
+    """Trained, sampled by any number of actors, judged and merged; a made row can be made again."""
+    (tmp_path / "waves.jsonl").write_text(lines(windows(120)))
+    parts = {"split": {"train": 30, "val": 50, "rest": "test"}, "gate": {"usefulness": "report"}}
+    model = "series_mixture"
+    config = recipe(tmp_path, generate=[{"model": model, "rows": {"per_label": 80}}], **parts)
+    run(spark, config, "ingest", "clean", "normalize")
+    trained = train.run(ray_session, config, model)
+    assert trained.counts["rows"] == sum(trained.counts["per_label"].values()) == 30
+    runs.finish(runs.locate(config, "train", model), trained, 0.0)
+    shards = Path(runs.locate(config, "sample", model).folder) / "rows"
+    found = []
+    for actors in (1, 2):
+        some = config.runtime.sample.model_copy(update={"actors": actors, "shard_rows": 64})
+        runtime = config.runtime.model_copy(update={"sample": some})
+        sampled = sample.run(ray_session, dataclasses.replace(config, runtime=runtime), model)
+        found.append((sampled, {path.name: path.read_bytes() for path in shards.iterdir()}))
+        _ = [path.unlink() for path in shards.iterdir() if actors == 1]
+    assert found[0] == found[1] and len(found[0][1]) == 3
+    assert found[0][0].counts["per_label"] == {"rise": 80, "fall": 80}
+    runs.finish(runs.locate(config, "sample", model), found[0][0], 0.0)
+    on_ray(ray_session, config, score, "score")
+    gate = run(spark, config, "gate")
+    run(spark, config, "merge")
+    made = [row for row in table(config, "dataset") if row["row_origin"] == "synthetic"]
+    assert len(made) == gate.counts["accepted"] > 80 and {row["row_split"] for row in made} == {"train"}
+    told = explain.explain(config, made[5]["row_id"])
+    assert told.same and any("index" in line for line in told.lines)
 
 
 def test_a_curve_has_a_gap_where_values_are_missing():
