@@ -3,7 +3,7 @@
 A code tells a window's course as a sum of polynomials, of waves and of what a net along time writes (in the manner of
 Desai et al. 2021), and how far values stray from it at each step. How they stray is part of the model, or windows were
 too smooth: each deviation leans on those of the steps before and of the channels before it, and its size is the
-decoder's to say.
+decoder's to say. Training begins where least squares leave off: with a course that is the windows' mean.
 
 Codes come from a mixture of normal distributions (Tomczak, Welling 2018) that depends on the label and on what is
 known of a window; what is known also takes part in the decoder and in the deviations that later ones lean on.
@@ -26,6 +26,8 @@ from synth.models.windows import Shape
 LOG_2PI = math.log(2 * math.pi)
 MOST_LAGS = 8
 MIN_LENGTH = 4
+SMALL = 0.1  # of a net's last weights, at the start
+RIDGE = 0.01  # of the deviations' variance, in least squares
 LEAST_LOG_SCALE = -5.0  # of a deviation's size: values that repeat exactly would lead to minus infinity
 
 
@@ -41,12 +43,12 @@ class Config:
     waves: int = 6  # of the season, at most
     lags: int = 4  # steps before, that a deviation leans on
     nothing_known: float = 0.5  # share of the rows of a batch of which nothing is known
-    code_weight: float = 1.0  # of the code's cost
-    free_nats: float = 0.05  # of each number of a code: it costs no less
-    kl_warm_up: float = 0.2  # share of the steps over which the code's cost rises to its full weight
+    code_weight: float = 0.7  # of the code's cost: the less it costs, the more of a window the code tells
+    free_nats: float = 0.2  # of each number of a code: it costs no less
+    kl_warm_up: float = 0.3  # share of the steps over which the code's cost rises to its full weight
     max_steps: int = 4000
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warm_up_steps: int = 100
     average_decay: float = 0.998
@@ -66,23 +68,31 @@ class Decoder(nn.Module):
     """Course and log size of the deviations (N, T, C), of what is told (N, width)."""
 
     basis: Tensor  # (B, T): polynomials, then waves
+    mean: Tensor  # (T, C): of the train windows
+    usual: Tensor  # (T, C): log size of the deviations, were the mean the course
 
     def __init__(self, config: Config, shape: Shape, width: int) -> None:
         super().__init__()
         count = min(config.waves, (shape.length - 1) // 2)
         basis = torch.cat([polynomials(shape.length, config.degrees), waves(shape.length, count)])
         self.register_buffer("basis", basis, persistent=False)
+        self.register_buffer("mean", torch.zeros(shape.length, shape.channels))
+        self.register_buffer("usual", torch.zeros(shape.length, shape.channels))
         self.channels = shape.channels
         self.inner = _net(width, config.hidden, config.hidden)
         self.shares = nn.Linear(config.hidden, shape.channels * len(basis))
         self.rest = Writer(config.hidden, 2 * shape.channels, shape.length, config.channels)
+        with torch.no_grad():
+            self.shares.weight.mul_(SMALL)
+            self.rest.end.weight.mul_(SMALL)
 
     def forward(self, told: Tensor) -> tuple[Tensor, Tensor]:
         hidden = functional.silu(self.inner(told))
         smooth = self.shares(hidden).view(len(told), self.channels, -1) @ self.basis
         rest, log_scale = self.rest(hidden).chunk(2, 1)
-        log_scale = LEAST_LOG_SCALE + functional.softplus(log_scale - LEAST_LOG_SCALE - 1)
-        return (smooth + rest).transpose(1, 2), log_scale.transpose(1, 2)
+        log_scale = self.usual + log_scale.transpose(1, 2)
+        log_scale = LEAST_LOG_SCALE + functional.softplus(log_scale - LEAST_LOG_SCALE)
+        return self.mean + (smooth + rest).transpose(1, 2), log_scale
 
 
 class SeriesVae(nn.Module):
@@ -107,8 +117,31 @@ class SeriesVae(nn.Module):
         self.before = nn.Parameter(torch.zeros(self.lags, shape.channels, shape.channels))  # [lag, from, to]
         self.beside = nn.Parameter(torch.zeros(shape.channels, shape.channels))  # [to, from]: below the diagonal
         with torch.no_grad():
-            self.whole[-1].weight.mul_(0.1)  # type: ignore[union-attr, operator]
-            self.some[-1].weight.mul_(0.1)  # type: ignore[union-attr, operator]
+            self.whole[-1].weight.mul_(SMALL)  # type: ignore[union-attr, operator]
+            self.some[-1].weight.mul_(SMALL)  # type: ignore[union-attr, operator]
+
+    @torch.no_grad()
+    def measure(self, series: Tensor) -> None:
+        """Begin with the mean of all train windows (N, T, C), and with how deviations from it lean on each other."""
+        rows = series.double()
+        apart = rows - rows.mean(0)
+        channels, steps = self.shape.channels, range(self.lags, self.shape.length)
+        later = torch.stack([apart[:, at] for at in steps]).flatten(0, 1)  # (M, C)
+        lags = torch.arange(1, self.lags + 1)
+        sooner = torch.stack([apart[:, at - lags].flatten(1) for at in steps]).flatten(0, 1)  # (M, lags C)
+        products = sooner.T @ sooner
+        ridge = RIDGE * products.trace() / len(products) + 1e-6
+        leaning = torch.linalg.solve(products + ridge * torch.eye(len(products)), sooner.T @ later)
+        self.before.copy_(leaning.view(self.lags, channels, channels))
+        fresh = later - sooner @ leaning
+        together = fresh.T @ fresh
+        together = together + (RIDGE * together.trace() / channels + 1e-6) * torch.eye(channels)
+        factor = torch.linalg.cholesky(together)
+        factor = factor / factor.diagonal()
+        self.beside.copy_(torch.eye(channels) - torch.linalg.inv(factor))
+        self.decoder.mean.copy_(rows.mean(0))
+        stray = self.strayed(apart.float())
+        self.decoder.usual.copy_(stray.square().mean(0).sqrt().log().clamp_min(LEAST_LOG_SCALE))
 
     def asked(self, label: Tensor, told: Tensor, there: Tensor) -> Tensor:
         """(N, hidden) of labels (N,), known values (N, T, C) and where they are."""
