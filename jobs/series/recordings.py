@@ -222,7 +222,9 @@ def _check_splits(config: Config, rows: DataFrame) -> int:
     empty = [name for name, share in split.shares().items() if share > 0 and not there.get(name)]
     if empty and there:
         told = f"{there.get(LEFT_OUT, 0):,} windows lie across borders"
-        mend = "shorter blocks" if split.by == "block" else "larger shares"
+        mend = (
+            "shorter blocks" if split.by == "block" else "larger shares, or another seed (borders stay as first found)"
+        )
         raise StageError(
             f"{config.origin}, split: by {split.by} no window is left for {empty[0]}; {told}. Say {mend}, a smaller"
             " stride or embargo_steps, or add data."

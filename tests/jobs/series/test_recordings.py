@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,14 @@ def disjoint(found: dict[str, set[tuple[float, ...]]]) -> bool:
     return not any(one & other for one, other in combinations(found.values(), 2))
 
 
+def least_apart(rows: list[dict[str, Any]], lines: list[Any]) -> int:
+    """The fewest hours from the end of a window to the start of a later one in another split."""
+    hours = {(np.float32(left), np.float32(right)): hour for _, hour, left, right, _ in lines}
+    starts = sorted((hours[tuple(np.array(row["series"][:2], np.float32))], row["row_split"]) for row in rows)
+    pairs = [(one, two) for one, two in pairwise(starts) if one[1] != two[1]]
+    return min(two[0] - (one[0] + LENGTH - 1) for one, two in pairs)
+
+
 def test_windows_of_recordings_go_by_recording_and_keep_their_ids_when_observations_are_appended(spark, tmp_path):
     """Each window with its entity's label, all of one entity in one split; later ones join it."""
     lines = fleet()
@@ -109,13 +117,13 @@ def test_no_step_is_in_two_splits_by_time_or_by_block_and_appending_moves_no_bor
     text = "".join(f"{line.split(',', 1)[1].rsplit(',', 1)[0]}\n" for line in written(lines).splitlines())
     parts = {
         "labels": [], "recordings": {"entity": "source", "every": every},
-        "sources": [{**SOURCE, "columns": columns}], "split": {**ALONG, **by, "embargo_steps": 3},
+        "sources": [{**SOURCE, "columns": columns}], "split": {**ALONG, **by, "embargo_steps": 4},
     }  # fmt: skip
     config = recorded(tmp_path, text, **parts)
     counts = run(spark, config, "ingest", "clean").counts
     assert adds_up(counts) and counts["left_out"] == counts["recordings"]["across_borders"] > 0
     before = table(config, "clean")
-    assert disjoint(steps_of(before, lines))
+    assert disjoint(steps_of(before, lines)) and least_apart(before, lines) == 4 + 1
     if by["by"] == "time":
         shares = Counter(row["row_split"] for row in before)
         assert shares["val"] / len(before) == pytest.approx(0.2, abs=0.02)
