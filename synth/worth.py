@@ -141,7 +141,7 @@ def curve_sizes(train: int, reserve: int, points: int, classes: int) -> list[int
     """Sizes of nested sets of real rows: geometric from a quarter of the train rows (two of each label at least) to
     all there are.
     """
-    least = min(max(train // 4, 2 * classes), train)
+    least = min(max(train // 4, 2 * classes, 1), train)
     most = train + reserve
     between = np.geomspace(least, most, points) if most > least else np.array([most])
     sizes = {round(float(size)) for size in between}
