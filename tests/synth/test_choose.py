@@ -222,7 +222,7 @@ def test_after_the_first_repeat_the_best_few_go_on() -> None:
         ({"candidates": [{"name": "none", "steps": ["series.jitter"]}]}, "none is always a candidate"),
         ({"candidates": [SLICED, SLICED]}, "two candidates are named sliced"),
         ({"steps": ["series.jitter"]}, "steps belong under candidates"),
-        ({"choose": "by_luck"}, "augment.choose"),
+        ({"choose": "by_luck"}, r"augment\.choose"),
         ({"choose": None, "candidates": [SLICED]}, "goes with choose"),
         ({"folds": 15}, "15 folds, which need 30 train rows, and split.train is 20"),
     ],
@@ -232,6 +232,16 @@ def test_a_choice_that_cannot_be_made_is_refused_when_the_recipe_is_read(
 ) -> None:
     with pytest.raises(RecipeError, match=said):
         config_of(tmp_path, [SLICED], augment=augment)
+
+
+def test_auto_is_the_only_word(config_for: Any) -> None:
+    with pytest.raises(RecipeError, match=r"augment is 'atuo', and may be steps, .* or the word auto"):
+        config_for("digits", "augment=atuo")
+
+
+def test_labels_that_are_made_before_steps_are_chosen_need_steps_of_their_own(config_for: Any) -> None:
+    with pytest.raises(RecipeError, match=r"name them under augment\.steps"):
+        config_for("mnist-1000-unlabelled", "augment=auto")
 
 
 def test_a_wrong_step_is_told_by_its_place_before_an_engine_starts(tmp_path: Path) -> None:
