@@ -70,8 +70,11 @@ def _train(config: Config, place: Place, bound: int) -> tuple[pa.Table, int]:
 
 
 def _check_enough(config: Config, augment: Augment, setting: Setting, train: pa.Table) -> None:
-    """Raise StageError where there are too few rows to leave some out."""
-    groups = len(np.unique(setting.pool(train, {}).rows.group_codes()))
+    """Raise StageError where there are too few rows to leave some out, or one cannot be read."""
+    pool = setting.pool(train, {})
+    if pool.unreadable:  # real rows have been cleaned
+        raise StageError(f"choose: row {pool.unreadable[0]} cannot be read, or has no label. Run clean again.")
+    groups = len(np.unique(pool.rows.group_codes()))
     least = LEAST_PER_FOLD * augment.folds
     if groups < least:
         raise StageError(

@@ -143,6 +143,3 @@ class Setting:
             for judge, seeds in said.items()
         }
         return Losses(shares, shares)
-
-
-__all__ = ["Measured", "Setting", "Trial", "folds_of", "tried"]

@@ -61,6 +61,8 @@ COPIES = {"image": 10, "series": 8, "text": 8, "table": 3}
 
 def laid_out(augment: Any, modality: str) -> Any:
     """What a recipe says under augment, with the candidates of its modality where it chooses and names none."""
+    if isinstance(augment, str) and augment != AUTO:
+        raise ValueError(f"augment is {augment!r}, and may be steps, a choice among candidates, or the word {AUTO}")
     told = {"choose": METHOD} if augment == AUTO else augment
     if not isinstance(told, dict) or told.get("choose") != METHOD or modality not in _STEPS:
         return told

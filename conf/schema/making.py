@@ -69,7 +69,8 @@ class Augment(Part):
     def _one_way(self) -> Augment:
         """Steps, or a choice; and nothing of a choice without one."""
         if self.choose is None:
-            more = sorted(self.model_fields_set & {"candidates", "folds", "repeats", "max_rows"})
+            of_a_choice = ("candidates", "folds", "repeats", "max_rows")
+            more = [name for name in of_a_choice if getattr(self, name) != type(self).model_fields[name].default]
             if more:
                 raise ValueError(f"{more[0]} goes with choose: cross_validation, which it does not say")
             if not self.steps:

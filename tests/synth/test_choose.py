@@ -20,11 +20,13 @@ from synth.choice import decided, finalists, heard
 from synth.choose import joined, told_trial
 from synth.decide import Losses
 from synth.encode import in_random_order
-from synth.held_out import Setting, Trial, folds_of, tried
+from synth.held_out import Setting, Trial, tried
+from synth.series.judges import fit
 from tests.jobs.series.made import recipe, windows
 from tests.jobs.series.sliced import LABELS, sliced
 from tests.synth.staged import finish
 from udfs import records
+from udfs.families import children_of
 
 SLICED = {"name": "sliced", "copies": 6, "steps": [{"series.window_slice": {"share": [0.6, 0.95]}}]}
 FLIPPED = {"name": "flipped", "copies": 6, "steps": [{"series.channel_flip": {"p": 1.0}}]}
@@ -84,31 +86,35 @@ def test_candidates_that_destroy_labels_are_never_taken(tmp_path: Path) -> None:
     assert {each["name"]: each["verdict"] for each in told["candidates"]} == {"none": "chosen", "flipped": "worse"}
 
 
-def test_nothing_of_the_fold_that_is_left_out_is_learned_from(tmp_path: Path) -> None:
-    """Neither its rows nor their children, nor children mixed with them: another fold's children are the same."""
+def test_nothing_of_the_fold_that_is_left_out_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its rows nor their children, nor children that were mixed with them."""
     mixed = {"name": "mixed", "copies": 3, "steps": [{"series.interpolate": {"partners": "any", "p": 1.0}}]}
-    config = config_of(tmp_path, [mixed])
-    train, setting = in_random_order(table(sliced(20))), Setting(config, None)
-    whole = setting.pool(train, {})
-    augment = config.recipe.augment
-    assert augment is not None
-    fold = folds_of(whole, augment, config.recipe.seed)
-    known = train.take(pa.array(np.flatnonzero(fold != 0)))
-    made = setting.children(known, whole, Trial("mixed", 0, 0))
-    assert len(made) == 3 * known.num_rows
-    seen = {whole.rows.group_codes()[place] for place in np.flatnonzero(fold != 0)}
-    assert set(made.rows.group_codes().tolist()) <= seen
-    garbled = train.to_pylist()
-    for place in np.flatnonzero(fold == 0).tolist():
-        garbled[place]["series"] = [9.9] * len(garbled[place]["series"])
-    other = setting.children(
-        pa.Table.from_pylist(garbled, train.schema).take(pa.array(np.flatnonzero(fold != 0))),
-        whole,
-        Trial("mixed", 0, 0),
-    )
-    assert np.array_equal(made.rows.windows, other.rows.windows)
-    places, _ = tried(Trial("mixed", 0, 0), config, train, None)
-    assert sorted(places.tolist()) == np.flatnonzero(fold == 0).tolist()
+    config, train = config_of(tmp_path, [mixed]), in_random_order(table(sliced(20)))
+    learned: list[set[str]] = []
+
+    def heard_of(kind: str, rows: Any, *more: Any) -> Any:
+        learned.append({window.tobytes() for window in rows.windows[rows.real_mask()]})
+        bred.append(set(rows.group_codes()[~rows.real_mask()].tolist()))
+        return fit(kind, rows, *more)
+
+    bred: list[set[int]] = []
+    parents: list[set[str]] = []
+    monkeypatch.setattr("synth.series.judges.fit", heard_of)
+    monkeypatch.setattr("synth.held_out.children_of", lambda known, *more: _noted(parents, known, *more))
+    whole = Setting(config, None).pool(train, {})
+    ids, codes = np.array(train.column("row_id").to_pylist()), whole.rows.group_codes()
+    for fold in range(3):
+        held, _ = tried(Trial("mixed", 0, fold), config, train, None)
+        others = np.setdiff1d(np.arange(20), held)
+        assert parents[-1] == set(ids[others]) and bred[-1] == set(codes[others].tolist())
+        assert learned[-1] == {whole.rows.windows[place].tobytes() for place in others}
+
+
+def _noted(parents: list[set[str]], known: pa.Table, *more: Any) -> list[pa.Table]:
+    """The children, their parents noted."""
+    made = list(children_of(known, *more))
+    parents.append({parent for part in made for some in part.column("row_parents").to_pylist() for parent in some})
+    return made
 
 
 def staged(config: Config, rows: pa.Table) -> Config:
@@ -222,7 +228,7 @@ def test_after_the_first_repeat_the_best_few_go_on() -> None:
         ({"candidates": [{"name": "none", "steps": ["series.jitter"]}]}, "none is always a candidate"),
         ({"candidates": [SLICED, SLICED]}, "two candidates are named sliced"),
         ({"steps": ["series.jitter"]}, "steps belong under candidates"),
-        ({"choose": "by_luck"}, "augment.choose"),
+        ({"choose": "by_luck"}, r"augment\.choose"),
         ({"choose": None, "candidates": [SLICED]}, "goes with choose"),
         ({"folds": 15}, "15 folds, which need 30 train rows, and split.train is 20"),
     ],
@@ -232,6 +238,22 @@ def test_a_choice_that_cannot_be_made_is_refused_when_the_recipe_is_read(
 ) -> None:
     with pytest.raises(RecipeError, match=said):
         config_of(tmp_path, [SLICED], augment=augment)
+
+
+@pytest.mark.parametrize("name", ["digits", "robot-failures"])
+def test_a_recipe_as_the_report_shows_it_is_the_same_recipe(config_for: Any, name: str) -> None:
+    recipe = config_for(name).recipe
+    assert type(recipe).model_validate(recipe.model_dump(mode="json")) == recipe
+
+
+def test_auto_is_the_only_word(config_for: Any) -> None:
+    with pytest.raises(RecipeError, match=r"augment is 'atuo', and may be steps, .* or the word auto"):
+        config_for("digits", "augment=atuo")
+
+
+def test_labels_that_are_made_before_steps_are_chosen_need_steps_of_their_own(config_for: Any) -> None:
+    with pytest.raises(RecipeError, match=r"name them under augment\.steps"):
+        config_for("mnist-1000-unlabelled", "augment=auto")
 
 
 def test_a_wrong_step_is_told_by_its_place_before_an_engine_starts(tmp_path: Path) -> None:
