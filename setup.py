@@ -44,6 +44,7 @@ COMMAND = [
     "rich==15.0.0",
     "typer==0.29.2",
 ]
+HUGGING_FACE = ["transformers==5.24.0"]  # for text_pretrained alone; Apache-2.0
 DEVELOP = [
     "hypothesis==6.170.15",
     "mypy==2.4.1",
@@ -65,7 +66,7 @@ setup(
     packages=find_packages(include=["conf", "conf.*", "udfs", "udfs.*", "synth", "synth.*", "jobs", "jobs.*"]),
     package_data={"conf": ["recipes/*.yaml", "runtime/*.yaml"], "jobs": ["templates/*"], "udfs": ["lexicons/*"]},
     install_requires=ENGINES + ROWS + TEXTS + COMMAND,
-    extras_require={"dev": DEVELOP},
+    extras_require={"dev": DEVELOP, "hf": HUGGING_FACE},
     entry_points={"console_scripts": ["seedbed = jobs.cli:main"]},
     classifiers=["Programming Language :: Python :: 3.11", "Programming Language :: Python :: 3.12"],
 )

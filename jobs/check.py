@@ -36,6 +36,10 @@ def check_recipe(config: Config) -> None:
 
             try:
                 options_of(generator)
+                if generator.model == "text_pretrained":
+                    from synth.texts import model_folder
+
+                    model_folder.check(runs.below(recipe.data, str(generator.options.get("folder", ""))))
             except RecipeError as error:
                 raise RecipeError(f"{config.origin}, generate[{place}]: {error}") from error
 

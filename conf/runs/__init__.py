@@ -21,7 +21,7 @@ from conf.runs.files import (
 )
 from conf.runs.history import last_run, record_run, run_names
 from conf.runs.markers import DONE_NAME, Done, Place, StageResult, done_at, finish, home, real_in
-from conf.runs.sources import below, listing, locations, references
+from conf.runs.sources import below, listing, locations, model_files, references
 from conf.runs.survey import Surveyed, done, locate, real, survey
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "listing",
     "locate",
     "locations",
+    "model_files",
     "plan_of",
     "read_json",
     "real",

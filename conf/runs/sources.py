@@ -70,6 +70,27 @@ def references(config: Config) -> dict[str, list[Any]]:
     return found
 
 
+def model_files(config: Config, part: str) -> dict[str, list[Any]]:
+    """What the folder of a model that a generator begins with consists of, by path; nothing where there is none.
+
+    Raises RecipeError where it is missing.
+    """
+    found: dict[str, list[Any]] = {}
+    for generator in config.recipe.generate:
+        path = generator.options.get("folder")
+        if generator.name != part or not isinstance(path, str):
+            continue
+        folder = Path(below(config.recipe.data, path))
+        if not folder.is_dir():
+            raise RecipeError(f"{config.origin}, generate {part}: options.folder is {path!r}; {folder} is no folder.")
+        found[path] = [
+            [each.name, each.stat().st_size, each.stat().st_mtime_ns]
+            for each in sorted(folder.iterdir())
+            if each.is_file()
+        ]
+    return found
+
+
 def _missing(config: Config, source: Source, key: str, location: str) -> str:
     """What is missing, where to get it, how to say where it lies."""
     hint = source.about or config.recipe.data_about or ""

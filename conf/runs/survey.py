@@ -12,7 +12,7 @@ from conf.errors import RecipeError, StageError
 from conf.runs import refresh
 from conf.runs.files import digest_of, filesystem
 from conf.runs.markers import Done, Place, done_at, fingerprint_of, home
-from conf.runs.sources import listing, references
+from conf.runs.sources import listing, model_files, references
 from conf.stages import keys, parts_of, reads_of, stage
 
 
@@ -55,6 +55,8 @@ def _surveyed(config: Config, key: str, before: Mapping[str, Surveyed]) -> Surve
         reads = {f"source.{source.name}": digest_of(listing(config, source)) for source in config.recipe.sources}
     if name == "clean":
         reads |= {f"reference.{path}": digest_of(told) for path, told in references(config).items()}
+    if name == "train":
+        reads |= {f"model.{path}": digest_of(told) for path, told in model_files(config, part).items()}
     parts = parts_of(each, config.recipe, part)
     fingerprint = fingerprint_of(each, parts, reads, part)
     folder = f"{home(config)}/stages/{name}/{fingerprint}"

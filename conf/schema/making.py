@@ -163,7 +163,7 @@ class Rows(Part):
 
 IMAGE_MODELS = ("image_gan", "image_vae", "image_interpolation", "image_mixture")
 TABLE_MODELS = ("table_ar", "table_mixture", "table_vae", "table_gan")
-TEXT_MODELS = ("text_lm", "text_vae", "text_gan")
+TEXT_MODELS = ("text_lm", "text_vae", "text_gan", "text_pretrained")
 SERIES_MODELS = ("series_mixture", "series_vae", "series_gan", "series_flow")
 
 
@@ -173,7 +173,7 @@ class Generate(Part):
     model: Literal[
         "image_gan", "image_vae", "image_interpolation", "image_mixture",
         "table_ar", "table_mixture", "table_vae", "table_gan", "text_lm",
-        "text_vae", "text_gan",
+        "text_vae", "text_gan", "text_pretrained",
         "series_mixture", "series_vae", "series_gan", "series_flow",
     ]  # fmt: skip
     name: Name = ""

@@ -146,6 +146,10 @@ class Writer(nn.Module):
             x = layer(x, (turns[0], turns[1]))
         return self._logits(x)
 
+    def begin(self, told: Tensor) -> Memory:
+        """Ready to write texts that are to be as these vectors tell (B, W)."""
+        return Memory(self, told)
+
     def _begun(self, told: Tensor, near: Tensor) -> Tensor:
         """(B, T, W): what the first layer sees, of what is told and the last pieces (B, T, NEAR, W)."""
         x = told + near[:, :, 0] + self.near(near.flatten(2))

@@ -6,10 +6,11 @@ known by their normal form (small letters, words alone), as the gate knows copie
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from udfs import hashing
 from udfs.rng import Words, mix
@@ -17,6 +18,7 @@ from udfs.text.near import normal_form
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SALT = hashing.word_of("text", "run")
+RUNS, WHOLES = "runs", "wholes"  # as tensors beside a model's weights
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,16 @@ class Copies:
         found = [run_words(text.encode("utf-8", "ignore"), run) for text in each]
         wholes = np.array([whole_word(text) for text in each], np.uint64)
         return cls(run, np.unique(np.concatenate([np.zeros(0, np.uint64), *found])), np.unique(wholes))
+
+    @classmethod
+    def from_tensors(cls, run: int, tensors: Mapping[str, torch.Tensor]) -> Copies:
+        """What `tensors` stored."""
+        return cls(run, *(tensors[name].numpy().view(np.uint64) for name in (RUNS, WHOLES)))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The hashes, to be stored."""
+        words = {RUNS: self.runs, WHOLES: self.wholes}
+        return {name: torch.from_numpy(each.view(np.int64)) for name, each in words.items()}
 
     def has_run(self, before: bytes, more: bytes) -> bool:
         """Whether a text that goes on with `more` has a train text's run that ends there."""

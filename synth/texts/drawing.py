@@ -6,13 +6,17 @@ number picks one; where it would go on a run that a train text has, it is left o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.models.text_writer import Memory, Writer
+from synth.models.text_pretrained import Pretrained
+from synth.models.text_writer import Writer
 from synth.texts.copies import Copies
+from synth.texts.model_folder import Vocabulary
 from synth.texts.pieces import Pieces
 
 Numbers = NDArray[np.float64]
@@ -21,17 +25,19 @@ Numbers = NDArray[np.float64]
 class Drawing:
     """Draws blocks of texts from a fitted writer."""
 
-    def __init__(self, writer: Writer, pieces: Pieces, seen: Tensor, copies: Copies, top_p: float) -> None:
-        """`seen` bool (pieces + 1,): what train rows have; nothing else is ever drawn."""
+    def __init__(
+        self, writer: Writer | Pretrained, pieces: Pieces | Vocabulary, allowed: Tensor, copies: Copies, top_p: float
+    ) -> None:
+        """`allowed` bool (pieces + 1,): nothing else is ever drawn."""
         self.writer, self.pieces, self.copies, self.top_p = writer, pieces, copies, top_p
         self.end = len(pieces)
-        self.barred = torch.where(seen, 0.0, -torch.inf)
+        self.barred = torch.where(allowed, 0.0, -torch.inf)
         blank = torch.tensor([not pieces.decode([piece]).strip() for piece in range(len(pieces))] + [True])
         self.barred_first = self.barred.masked_fill(blank, -torch.inf)  # so that no text is empty
 
     def texts(self, told: Tensor, uniforms: Numbers, temperature: float) -> list[str]:
         """A text as each vector tells (B, W), by the uniform numbers float64 (B, context)."""
-        memory = Memory(self.writer, told)
+        memory: Any = self.writer.begin(told)
         written, last = [b""] * len(told), None
         is_over = np.zeros(len(told), bool)
         for at in range(self.writer.shape.context):

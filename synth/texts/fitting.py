@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from conf.errors import StageError
+from synth.encode import counts, in_random_order, read_rows, to_codes
 from synth.fit import Settings, hold_out
 from synth.fit.watch import Check
+from synth.job import Job
 from synth.models import Batch
 
 
@@ -46,6 +51,17 @@ class SurpriseWatch:
     def check(self, model: Any) -> Check:
         """Look at a model in its present state."""
         return Check(model.held_out(self.held_out), model.variety(self.held_out))
+
+
+def texts_of(job: Job) -> tuple[list[str], NDArray[np.int64]]:
+    """All train texts in a random order, and their labels' places. Raises StageError for a label without any."""
+    labels = job.config.recipe.labels
+    table = in_random_order(read_rows(job.rows_folder, ["label", "text"]))
+    codes, texts = to_codes(table, labels), [text or "" for text in table.column("text").to_pylist()]
+    empty = [label for label, count in counts(codes, labels).items() if count == 0]
+    if empty:
+        raise StageError(f"there are no train rows of {empty[0]!r}: a generator needs at least one row of each label.")
+    return texts, codes
 
 
 def padded(texts: Sequence[Sequence[int]], end: int, context: int) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,6 @@ last bit depends on who asks for it. Label "" stands for rows whose label is dra
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pyarrow as pa
 import torch
@@ -16,11 +14,10 @@ from numpy.typing import NDArray
 
 from conf.errors import RecipeError, StageError
 from synth import checkpoint
-from synth.sampler import lineage_of, maker_of, with_weights
+from synth.sampler import lineage_of, maker_of
 from synth.texts.copies import Copies
 from synth.texts.drawing import Drawing
-from synth.texts.pieces import Pieces
-from synth.texts.training import BESIDE, COUNTS, PIECES, RUNS, WHOLES, Form, built
+from synth.texts.training import opened
 from udfs import hashing, records
 from udfs.rng import Words, numbered
 
@@ -54,19 +51,14 @@ class Sampler:
             raise RecipeError(f"rows.where is {where or near!r}, and texts have no columns: it goes with tables.")
         loaded = checkpoint.load(folder)
         self.id, self.temperature, self.threads = loaded.id, temperature, threads
-        decode, tensors = loaded.card["decode"], loaded.tensors
-        form = Form(decode["model"], decode["options"], decode["labels"])
-        pieces = Pieces.from_array(tensors[PIECES].numpy())
-        weights = {name: tensor for name, tensor in tensors.items() if name not in BESIDE}
-        self.model = with_weights(
-            functools.partial(built, form, tensors[COUNTS], decode["context"]), weights, loaded.folder
-        )
-        copies = Copies(decode["run"], *(tensors[name].numpy().view(np.uint64) for name in (RUNS, WHOLES)))
-        self.drawing = Drawing(self.model.writer, pieces, tensors[COUNTS] > 0, copies, self.model.config.top_p)
+        decode = loaded.card["decode"]
+        self.model, pieces, allowed = opened(loaded)
+        copies = Copies.from_tensors(decode["run"], loaded.tensors)
+        self.drawing = Drawing(self.model.writer, pieces, allowed, copies, self.model.config.top_p)
         self.maker = maker_of(loaded.id, temperature)
         self.schema = records.text_schema()
-        self.labels = form.labels
-        counts = np.array([decode["per_label"][label] for label in form.labels], np.float64)
+        self.labels: list[str] = decode["labels"]
+        counts = np.array([decode["per_label"][label] for label in self.labels], np.float64)
         self.shares = np.cumsum(counts) / counts.sum()
 
     def __call__(self, label: str, start: int, stop: int) -> pa.Table:

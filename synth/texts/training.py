@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from conf import Config
 from conf.errors import StageError
 from conf.schema import Generate
-from synth.encode import counts, in_random_order, read_rows, to_codes
+from synth import checkpoint
+from synth.encode import counts
 from synth.fit import Settings
 from synth.job import Job
 from synth.models.text_writer import Shape
-from synth.sampler import laid_over
-from synth.texts.copies import Copies
-from synth.texts.fitting import TextRows, padded
+from synth.sampler import laid_over, with_weights
+from synth.texts import pretrained
+from synth.texts.copies import RUNS, WHOLES, Copies
+from synth.texts.fitting import TextRows, padded, texts_of
+from synth.texts.model_folder import Vocabulary
 from synth.texts.pieces import Pieces, measure
 
-PIECES, COUNTS, RUNS, WHOLES = "pieces", "counts", "runs", "wholes"  # tensors beside the model's weights
+PIECES, COUNTS = "pieces", "counts"  # tensors beside the model's weights
 BESIDE = (PIECES, COUNTS, RUNS, WHOLES)
 
 
@@ -100,20 +103,28 @@ class Prepared:
 
     def tensors(self) -> dict[str, Tensor]:
         """The vocabulary, how often train rows have each piece, and the hashes of what is not to be copied."""
-        words = {RUNS: self.copies.runs, WHOLES: self.copies.wholes}
-        hashes = {name: torch.from_numpy(each.view(np.int64)) for name, each in words.items()}
-        return {PIECES: torch.from_numpy(self.pieces.array()), COUNTS: self.counts, **hashes}
+        return {PIECES: torch.from_numpy(self.pieces.array()), COUNTS: self.counts, **self.copies.tensors()}
 
 
-def prepare(job: Job) -> Prepared:
+def prepare(job: Job) -> Prepared | pretrained.Prepared:
     """All train rows as pieces. Raises StageError for a label without any."""
-    recipe, options = job.config.recipe, job.forms[0].options
-    table = in_random_order(read_rows(job.rows_folder, ["label", "text"]))
-    codes, texts = to_codes(table, recipe.labels), [text or "" for text in table.column("text").to_pylist()]
-    empty = [label for label, count in counts(codes, recipe.labels).items() if count == 0]
-    if empty:
-        raise StageError(f"there are no train rows of {empty[0]!r}: a generator needs at least one row of each label.")
+    options = job.forms[0].options
+    if job.forms[0].model == pretrained.MODEL:
+        return pretrained.prepare(job)
+    texts, codes = texts_of(job)
     pieces = measure(texts, options["pieces"])
     tokens, lengths = padded([pieces.encode(text) for text in texts], len(pieces), options["context"])
     rows = TextRows(tokens, lengths, torch.from_numpy(codes))
     return Prepared(job, pieces, Copies.of(texts, options["longest_copy"] + 1), rows)
+
+
+def opened(loaded: checkpoint.Loaded) -> tuple[Any, Pieces | Vocabulary, Tensor]:
+    """A checkpoint's model, the pieces that it writes with, and which of them may be drawn, the end of a text last."""
+    decode, tensors = loaded.card["decode"], loaded.tensors
+    if decode["model"] == pretrained.MODEL:
+        return pretrained.opened(loaded)
+    form = Form(decode["model"], decode["options"], decode["labels"])
+    weights = {name: tensor for name, tensor in tensors.items() if name not in BESIDE}
+    build_again = functools.partial(built, form, tensors[COUNTS], decode["context"])
+    model = with_weights(build_again, weights, loaded.folder)
+    return model, Pieces.from_array(tensors[PIECES].numpy()), tensors[COUNTS] > 0

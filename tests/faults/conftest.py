@@ -6,7 +6,19 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from command import RUNTIME, SECRET_CONF, SECRETS, SMALL, SMALL_SERIES, SMALL_TABLE, SMALL_TEXT, Whole, finish, kill_group, whole
+from command import (
+    RUNTIME,
+    SECRET_CONF,
+    SECRETS,
+    SMALL,
+    SMALL_SERIES,
+    SMALL_TABLE,
+    SMALL_TEXT,
+    Whole,
+    finish,
+    kill_group,
+    whole,
+)
 
 
 @pytest.fixture(scope="session")

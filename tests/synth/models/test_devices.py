@@ -52,7 +52,7 @@ def test_losses_of_tables_are_worked_out_where_the_model_is(name: str) -> None:
     assert {loss.device.type for loss in losses(model, batch)} == {ELSEWHERE}
 
 
-@pytest.mark.parametrize("name", TEXT_MODELS)
+@pytest.mark.parametrize("name", [name for name in TEXT_MODELS if name != "text_pretrained"])
 def test_losses_of_texts_are_worked_out_where_the_model_is(name: str) -> None:
     module = importlib.import_module(f"synth.models.{name}")
     config = dataclasses.replace(next(iter(module.PRESETS.values())), width=32)
