@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import Recipe
+from conf.schema.behaviour import EVENT_COLUMNS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.windows import SERIES_COLUMNS
 
@@ -20,7 +21,7 @@ class Stage:
     """One stage.
 
     `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean. `of_tables` are
-    read besides where the rows are tables.
+    read besides where the rows are tables or behaviour.
     """
 
     name: str
@@ -115,7 +116,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
     own = recipe.modality
-    return found | ({own: whole[own]} if own in ("text", "series") and "image" in each.parts else {})
+    return found | ({own: whole[own]} if own in ("text", "series", "behaviour") and "image" in each.parts else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
@@ -125,6 +126,8 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
     if recipe.series is not None:  # readers refuse windows of another form
         form = [recipe.series.length, len(recipe.series.channels)]
         return {"columns": list(SERIES_COLUMNS), "label": "label", "window": form}
+    if recipe.behaviour is not None:
+        return {"columns": list(EVENT_COLUMNS), "form": recipe.behaviour.model_dump(mode="json")}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 
@@ -139,7 +142,7 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
     if each.reads == ("*",):
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
-    for read in (*each.reads, *(each.of_tables if recipe.modality == "table" else ())):
+    for read in (*each.reads, *(each.of_tables if recipe.modality in ("table", "behaviour") else ())):
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name
         source = stage(name)

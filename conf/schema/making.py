@@ -14,7 +14,19 @@ OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
 MAX_COPIES = 1000
 JudgeKind = Literal[
-    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket"
+    "cnn",
+    "svc",
+    "linear",
+    "boosting",
+    "logistic",
+    "mlp",
+    "words",
+    "characters",
+    "bag",
+    "nearest",
+    "rocket",
+    "item_knn",
+    "sequence",
 ]
 
 
@@ -113,6 +125,7 @@ class Rows(Part):
 IMAGE_MODELS = ("image_gan", "image_vae", "image_interpolation", "image_mixture")
 TABLE_MODELS = ("table_ar", "table_mixture", "table_vae", "table_gan")
 TEXT_MODELS = ("text_lm",)
+BEHAVIOUR_MODELS = ("sequence_ar",)
 
 
 class Generate(Part):
@@ -121,6 +134,7 @@ class Generate(Part):
     model: Literal[
         "image_gan", "image_vae", "image_interpolation", "image_mixture",
         "table_ar", "table_mixture", "table_vae", "table_gan", "text_lm",
+        "sequence_ar",
     ]  # fmt: skip
     name: Name = ""
     preset: str | None = None

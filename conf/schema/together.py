@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from conf.schema.making import IMAGE_MODELS, TABLE_MODELS, TEXT_MODELS
+from conf.schema.behaviour import for_behaviour
+from conf.schema.making import BEHAVIOUR_MODELS, IMAGE_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
 from conf.schema.windows import SERIES_COLUMNS
@@ -39,6 +40,12 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "judge": ("nearest", "rocket"),
         "outliers": (),
     },
+    "behaviour": {
+        "reader": ("csv", "json_lines", "parquet", "orc"),
+        "model": BEHAVIOUR_MODELS,
+        "judge": ("item_knn", "sequence"),
+        "outliers": (),
+    },
 }
 LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
 _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regression": ("integer", "number")}
@@ -46,7 +53,7 @@ _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regressio
 
 def plural(modality: str) -> str:
     """What several of a modality's rows are called."""
-    return modality if modality.endswith("s") else f"{modality}s"
+    return modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
 
 
 def for_tables(value: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +98,8 @@ def for_series(value: dict[str, Any]) -> dict[str, Any]:
 
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     """A recipe with what follows from its modality."""
-    lay_out = {"table": for_tables, "text": for_texts, "series": for_series}.get(str(value.get("modality")))
+    known = {"table": for_tables, "text": for_texts, "series": for_series, "behaviour": for_behaviour}
+    lay_out = known.get(str(value.get("modality")))
     return lay_out(value) if lay_out else value
 
 
