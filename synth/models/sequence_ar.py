@@ -135,8 +135,7 @@ class SequenceAr(nn.Module):
         """(nats, which events count), both (B, CHUNK), of the run that begins at `start` (B,)."""
         places = start[:, None] + torch.arange(CHUNK, device=start.device)
         counts = places < batch["length"][:, None]
-        codes = tuple(self._at(batch[name], places, counts, none) for name, none in self._fields())
-        last = tuple(self._at(batch[name], places - 1, counts & (places > 0), none) for name, none in self._fields())
+        codes, last = self._codes(batch, places, counts), self._codes(batch, places - 1, counts & (places > 0))
         has, mean = self._known(batch["items"], start, places, last[0])
         left = (batch["length"][:, None] - places).clamp(min=0)
         x = self.begun(self.conditioned(batch["condition"])[:, None], last, mean, places, left)
@@ -146,8 +145,11 @@ class SequenceAr(nn.Module):
         nats = nats + _nats(self.rating_logits(out, items), ratings, counts)
         return nats + _nats(self.to_gap(out), gaps, counts & (places > 0)), counts
 
-    def _fields(self) -> list[tuple[str, int]]:
-        return list(zip(("items", "ratings", "gaps"), self.nothing, strict=True))
+    def _codes(self, batch: Batch, places: Tensor, there: Tensor) -> tuple[Tensor, ...]:
+        """Items, ratings and gaps, (B, CHUNK) each; the first event of all has no gap."""
+        seen = (there, there, there & (places > 0))
+        told = zip(("items", "ratings", "gaps"), seen, self.nothing, strict=True)
+        return tuple(self._at(batch[name], places, some, none) for name, some, none in told)
 
     def _at(self, codes: Tensor, places: Tensor, there: Tensor, none: int) -> Tensor:
         """(B, CHUNK) of (B, L): the codes at these places, `none` where there is no event."""
