@@ -14,20 +14,9 @@ OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
 MAX_COPIES = 1000
 JudgeKind = Literal[
-    "cnn",
-    "svc",
-    "linear",
-    "boosting",
-    "logistic",
-    "mlp",
-    "words",
-    "characters",
-    "bag",
-    "nearest",
-    "rocket",
-    "item_knn",
-    "sequence",
-]
+    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket",
+    "item_knn", "sequence",
+]  # fmt: skip
 
 
 class Normalize(Part):

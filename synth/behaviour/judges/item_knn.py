@@ -25,7 +25,8 @@ NEIGHBOURS = (30, 200)
 HALF_LIVES = (5.0, 30.0, np.inf)  # items
 HELD_BACK = (0.5, 0.8)  # the power of an item's users that its meetings are divided by; 0.5: the cosine
 SHRUNK = 5.0  # meetings that are taken off, softly: few are chance
-Way = tuple[int, float, float]
+Way = tuple[int, float, float]  # neighbours, power, half-life
+UNTUNED: Way = (200, 0.5, 30.0)  # where there is nobody to ask
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,17 @@ class ItemKnn:
 
 def fit_item_knn(rows: Rows, effort: Effort, seed: int) -> Judge:
     """Choose the way on a part of the rows, then count on all."""
-    ways = list(itertools.product(NEIGHBOURS, HALF_LIVES, HELD_BACK))
-    some = rows.take(tuning_rows(rows, TUNING_ROWS))
-    told = np.zeros(len(ways))
-    for learned, asked in _parts(some, seed):
-        met = _meetings(learned)
-        told += [gains(ranks(_counted(*met, way), asked)).sum() for way in ways]
-    return _counted(*_meetings(rows), ways[int(told.argmax())])
+    told: dict[Way, float] = {}
+    for learned, asked in _parts(rows.take(tuning_rows(rows, TUNING_ROWS)), seed):
+        catalogue, met = _meetings(learned)
+        for neighbours, power in itertools.product(NEIGHBOURS, HELD_BACK):
+            near = _near(met, neighbours, power)
+            for half_life in HALF_LIVES:
+                found = float(gains(ranks(ItemKnn(catalogue, near, half_life), asked)).sum())
+                told[neighbours, power, half_life] = told.get((neighbours, power, half_life), 0.0) + found
+    neighbours, power, half_life = max(told, key=lambda way: told[way]) if told else UNTUNED
+    catalogue, met = _meetings(rows)
+    return ItemKnn(catalogue, _near(met, neighbours, power), half_life)
 
 
 def _parts(rows: Rows, seed: int) -> list[tuple[Rows, list[Asked]]]:
@@ -71,13 +76,12 @@ def _meetings(rows: Rows) -> tuple[Items, Numbers]:
     return catalogue, (users.T @ users).toarray().astype(np.float32)
 
 
-def _counted(catalogue: Items, met: Numbers, way: Way) -> ItemKnn:
-    """The recommender that goes this way."""
-    neighbours, half_life, power = way
+def _near(met: Numbers, neighbours: int, power: float) -> Numbers:
+    """How near items lie to one another, each to so many others at most."""
     users = np.maximum(met.diagonal(), 1)
     near = met / (users[:, None] ** (1 - power) * users[None, :] ** power) * (met / (met + np.float32(SHRUNK)))
     np.fill_diagonal(near, 0)
-    if neighbours < len(catalogue):
+    if neighbours < len(near):
         least = -np.partition(-near, neighbours - 1, axis=1)[:, neighbours - 1 : neighbours]
         near = np.where(near >= least, near, 0)
-    return ItemKnn(catalogue, near.astype(np.float32), half_life)
+    return near.astype(np.float32)
