@@ -24,6 +24,11 @@ def row_bound(config: Config) -> int:
     return config.recipe.evaluate.max_rows
 
 
+def _attributes(config: Config) -> list[str]:
+    form = config.recipe.behaviour
+    return list(form.attributes) if form else []
+
+
 def real_pool(folder: str, split: str, config: Config) -> Pool[Rows]:
     """The real rows of a split, of a stage's `rows` folder; none where there is no such split."""
     return read_pool(list_files(f"{folder}/rows/row_split={split}"), config, {})
@@ -36,7 +41,7 @@ def read_pool(
 
     `parents` tells real rows' groups, so that children join them.
     """
-    table, total = lowest(files, COLUMNS, row_bound(config), origin=origin)
+    table, total = lowest(files, (*COLUMNS, *_attributes(config)), row_bound(config), origin=origin)
     return replace(to_pool(table, config, parents), total=total) if table is not None else empty_pool(config)
 
 
@@ -56,13 +61,16 @@ def to_pool(table: pa.Table, config: Config, parents: Mapping[str, int]) -> Pool
     )
     split = [tuple(np.split(each, cuts)) if len(sizes) else () for each in parts]
     real = np.array(table.column("row_origin").to_pylist()) == "real"
-    rows = Rows(split[0], split[1], split[2], groups_of(table, parents), real.astype(bool).reshape(len(sizes)))
+    traits = {name: np.array(table.column(name).to_pylist(), object) for name in _attributes(config)}
+    groups, real = groups_of(table, parents), real.astype(bool).reshape(len(sizes))
+    rows = Rows(split[0], split[1], split[2], groups, real, traits)
     return Pool(table.column("row_id").to_pylist(), rows, len(good), bad)
 
 
 def empty_pool(config: Config) -> Pool[Rows]:
     """No rows."""
-    return Pool([], nobody(), 0)
+    nothing = {name: np.zeros(0, object) for name in _attributes(config)}
+    return Pool([], replace(nobody(), traits=nothing), 0)
 
 
 def merged(pools: Sequence[Pool[Rows]], config: Config) -> Pool[Rows]:

@@ -5,9 +5,9 @@ Items are words of 64 bits, hashes of their names, so that sets of rows read apa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class Asked:
 @dataclass(frozen=True)
 class Rows:
     """N users: their items, ratings and times in order; `groups` says which rows stem from one parent, `real` marks
-    those that were collected.
+    those that were collected; `traits` are users' attributes by name.
     """
 
     items: tuple[Items, ...]
@@ -37,6 +37,7 @@ class Rows:
     times: tuple[Codes, ...]
     groups: Codes
     real: NDArray[np.bool_]
+    traits: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -55,7 +56,8 @@ class Rows:
         """Some of the rows."""
         chosen = np.arange(len(self))[places].tolist()
         parts = [tuple(each[place] for place in chosen) for each in (self.items, self.ratings, self.times)]
-        return Rows(parts[0], parts[1], parts[2], self.groups[chosen], self.real[chosen])
+        traits = {name: values[chosen] for name, values in self.traits.items()}
+        return Rows(parts[0], parts[1], parts[2], self.groups[chosen], self.real[chosen], traits)
 
     def group_codes(self) -> Codes:
         """int64[N]: equal where rows stem from one parent."""
@@ -86,7 +88,8 @@ def joined(parts: Sequence[Rows]) -> Rows:
     """The rows of several sets one after the other."""
     wide = [tuple(each for part in parts for each in getattr(part, name)) for name in ("items", "ratings", "times")]
     groups, real = (np.concatenate([getattr(part, name) for part in parts]) for name in ("groups", "real"))
-    return Rows(wide[0], wide[1], wide[2], groups, real)
+    traits = {name: np.concatenate([part.traits[name] for part in parts]) for name in parts[0].traits}
+    return Rows(wide[0], wide[1], wide[2], groups, real, traits)
 
 
 def question(items: Items) -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,17 @@ def test_likeness_sees_what_differs() -> None:
     assert alike["copied_runs"] == 1.0 and other["copied_runs"] == 0.0  # a circle's runs are all known
     assert likeness(rows(walkers(5)), real, real) is None
     assert divergence(np.array([0.5, 0.5]), np.array([0.5, 0.5]), 1000) < 1e-6
+
+
+def test_likeness_sees_who_has_what() -> None:
+    """Where kinds of users have the items of another kind, though the crowd has the same."""
+    sexes = np.array(["F", "M"] * 100, object)
+    real, same = (replace(rows(walkers(200, seed)), traits={"sex": sexes}) for seed in (0, 9))
+    turned = replace(same, traits={"sex": sexes[::-1].copy()})
+    told = [likeness(each, real, real) for each in (same, turned)]
+    assert told[0] is not None and told[1] is not None
+    assert told[0]["by_attributes"] > 0.9 and told[1]["by_attributes"] < -0.9
+    assert told[0]["popularity"] == told[1]["popularity"]
 
 
 def test_catalogues_keep_the_most_frequent() -> None:
