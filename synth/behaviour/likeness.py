@@ -84,7 +84,9 @@ def by_attributes(rows: Rows, real: Rows, catalogue: Items, popular: Numbers) ->
                 for told, mask, (_, vectors) in zip(found, masks, sides, strict=True):
                     own, all_ = (np.asarray(v.mean(0)).reshape(-1) for v in (vectors[np.flatnonzero(mask)], vectors))
                     told.append(np.log((own + 0.01) / (all_ + 0.01)))
-    return float(np.corrcoef(*map(np.concatenate, found))[0, 1]) if found[0] else 0.0
+    if not found[0]:
+        return 0.0
+    return float(np.corrcoef(np.concatenate(found[0]), np.concatenate(found[1]))[0, 1])
 
 
 def kinds(values: NDArray[Any]) -> list[Callable[[NDArray[Any]], NDArray[np.bool_]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from conf.errors import RecipeError
 from conf.schema.behaviour import Attribute
 from jobs import explain
 from jobs.behaviour.clean import value_of
-from tests.jobs.behaviour.made import FORM, SOURCES, events, people, recipe, write
+from tests.jobs.behaviour.made import FORM, SOURCES, Event, events, people, recipe, write
 from tests.jobs.made import run, table
 
 BAD = [
@@ -59,22 +60,32 @@ def test_events_are_judged_one_by_one_and_users_gathered(spark: Any, tmp_path: P
     assert explain.explain(config, kept["u7"]["row_id"]).same
 
 
+def dated(rows: list[Event]) -> list[Event]:
+    """The same events, their seconds as moments in words."""
+    return [(*row[:3], datetime.fromtimestamp(int(row[3]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")) for row in rows]
+
+
 def test_a_user_who_goes_on_keeps_row_and_split(spark: Any, tmp_path: Path) -> None:
-    """New events change a user's row, not its id; unknown users stay where the recipe says so."""
-    form = {**FORM, "unknown_users": "keep"}
-    write(tmp_path, events(40), people(40))
-    config = recipe(tmp_path, behaviour=form, split={"train": 20, "val": 5, "rest": "test"})
+    """New events change a user's row, not its id; unknown users stay where the recipe says so; times are ISO's, and
+    events have no ratings.
+    """
+    form = {**FORM, "unknown_users": "keep", "ratings": None, "time": "iso"}
+    sources = [{**SOURCES[0], "drift": "merge"}, SOURCES[1]]
+    write(tmp_path, dated(events(40)), people(40))
+    config = recipe(tmp_path, behaviour=form, sources=sources, split={"train": 20, "val": 5, "rest": "test"})
     run(spark, config, "ingest", "clean")
     before = {row["user"]: row for row in table(config, "clean")}
     stranger = [("u77", f"i{number:02d}", "4", str(number)) for number in range(5)]
-    write(tmp_path, [*events(40), ("u1", "i39", "5", "99999999"), *stranger], people(40))
+    write(tmp_path, dated([*events(40), ("u1", "i39", "5", "99999999"), *stranger]), people(40))
     run(spark, config, "ingest", "clean")
     after = {row["user"]: row for row in table(config, "clean")}
     assert {user: row["row_id"] for user, row in after.items() if user != "u77"} == {
         user: row["row_id"] for user, row in before.items()
     }
     assert all(after[user]["row_split"] == row["row_split"] for user, row in before.items())
-    assert after["u1"]["items"][-1] == "i39" and after["u77"]["age"] is None
+    first = next(int(time) for user, _, _, time in events(40) if user == "u1")
+    assert before["u1"]["times"][0] == first and set(before["u1"]["ratings"]) == {1.0}
+    assert after["u1"]["items"][-1] == "i39" and after["u1"]["times"][-1] == 99_999_999 and after["u77"]["age"] is None
     assert [user for user in before if before[user]["row_hash"] != after[user]["row_hash"]] == ["u1"]
 
 
