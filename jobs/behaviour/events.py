@@ -4,20 +4,20 @@ each user's sequence.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conf.schema.behaviour import EVENT_COLUMNS, BehaviourForm
+from jobs.behaviour.fates import KEPT, REFUSED, fate_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 LAST_SECOND = 253_402_300_799  # of the year 9999
-KEPT, MERGED, REFUSED = "kept", "merged", "refused"
 _SHOWN = 80  # characters of a cell that is refused, told in its detail
 
 
 def judged(staged: DataFrame, form: BehaviourForm) -> DataFrame:
-    """Every record of the source of events with its values, its `event_fate` and the reason where it is refused.
+    """Every record of the source of events with its values, its `fate` and the reason where it is refused.
 
     Events of one user, item and time are one; where their ratings differ nobody knows which is right, and all are
     refused. A record that is refused and stands there again is told once.
@@ -38,9 +38,8 @@ def judged(staged: DataFrame, form: BehaviourForm) -> DataFrame:
         F.col("row_id")
     )
     place = F.row_number().over(Window.partitionBy(F.col("row_reason").isNull(), same).orderBy("row_source"))
-    fate = F.when(place > 1, MERGED).when(F.col("row_reason").isNotNull(), REFUSED).otherwise(KEPT)
     told = F.coalesce("row_detail", _detail())
-    return read.withColumns({"event_fate": fate, "row_detail": told}).drop("lowest", "highest")
+    return read.withColumns({"fate": fate_of(place), "row_detail": told}).drop("lowest", "highest")
 
 
 def _seconds(form: BehaviourForm) -> Column:
@@ -91,7 +90,7 @@ def sequences(told: DataFrame) -> DataFrame:
         F.col("rating_value").cast("float").alias("rating"),
     )
     each = (
-        told.where(F.col("event_fate") == KEPT)
+        told.where(F.col("fate") == KEPT)
         .groupBy("user")
         .agg(
             F.sort_array(F.collect_list(event)).alias("events"),
@@ -107,20 +106,7 @@ def refused(told: DataFrame) -> DataFrame:
     """The records that are no events, as rows: their user and item, as far as they have them."""
     from pyspark.sql import functions as F
 
-    bad = told.where(F.col("event_fate") == REFUSED)
+    bad = told.where(F.col("fate") == REFUSED)
     items = F.when(F.col("item").isNotNull(), F.array("item"))
     kept = [name for name in bad.columns if name.startswith("row_")]
     return bad.select(*kept, "user", items.alias("items"))
-
-
-def counts(told: DataFrame) -> dict[str, Any]:
-    """in = kept + refused + merged."""
-    found: dict[str, Any] = {"in": 0, "kept": 0, "refused": {}, "merged": 0, "left_out": 0}
-    for row in told.groupBy("event_fate", "row_reason").count().collect():
-        fate, number = row["event_fate"], row["count"]
-        found["in"] += number
-        if fate == REFUSED:
-            found["refused"][row["row_reason"]] = number
-        else:
-            found[fate] += number
-    return found

@@ -18,6 +18,7 @@ from conf.schema import Recipe
 from conf.schema.behaviour import EVENT_COLUMNS, BehaviourForm
 from jobs.behaviour import events as events_of
 from jobs.behaviour import people as people_of
+from jobs.behaviour.fates import fate_of, tallied
 from jobs.rows_read import BOOKKEEPING, STAGE, hashed
 from jobs.spark import hand_off, map_rows
 from jobs.staging import lay_down
@@ -94,15 +95,24 @@ class Finishing:
 
 def _items(spark: SparkSession, place: Place, staged: DataFrame, form: BehaviourForm) -> DataFrame:
     """Lay down the names of items, one of each; returns what is refused."""
+
+    told = _told_items(staged, form)
+    names = told.where("fate = 'kept'").select("item", "title").coalesce(1)
+    hand_off(names, place.folder, ITEMS)
+    return told.where("fate = 'refused'").select(*[name for name in told.columns if name.startswith("row_")])
+
+
+def _told_items(staged: DataFrame, form: BehaviourForm) -> DataFrame:
+    """Every record of the source of items with its fate: the first of each item is kept, its repetitions are merged."""
+    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     mine = staged.where(F.col("row_of") == F.lit(form.items)).withColumn("item", F.trim("item"))
-    named = mine.where("row_reason is null and item <> ''")
-    names = named.groupBy("item").agg(F.min(F.struct("row_source", "title")).alias("first"))
-    hand_off(names.select("item", F.col("first.title").alias("title")).coalesce(1), place.folder, ITEMS)
-    nameless = F.when(F.col("row_reason").isNull(), "item_missing").otherwise(F.col("row_reason"))
-    bad = mine.where("row_reason is not null or item is null or item = ''").withColumn("row_reason", nameless)
-    return bad.dropDuplicates(["row_id"]).drop(*EVENT_COLUMNS, "title", *form.attributes)
+    nameless = F.when(F.coalesce(F.length("item"), F.lit(0)) == 0, "item_missing")
+    read = mine.withColumn("row_reason", F.coalesce("row_reason", nameless))
+    same = F.when(F.col("row_reason").isNull(), F.col("item")).otherwise(F.col("row_id"))
+    place = F.row_number().over(Window.partitionBy(F.col("row_reason").isNull(), same).orderBy("row_source"))
+    return read.withColumn("fate", fate_of(place))
 
 
 def _counts(
@@ -115,31 +125,13 @@ def _counts(
     sums = of_users.groupBy("row_reason").agg(F.count("*").alias("rows"), F.sum(F.size("items")).alias("events"))
     rows = {row["row_reason"]: (row["rows"], row["events"]) for row in sums.collect()}
     kept, (unknown, lost) = rows.get(None, (0, 0)), rows.get("user_unknown", (0, 0))
-    counts = {form.events: events_of.counts(told)}
+    counts = {form.events: tallied(told)}
     if lost:
         counts[form.events]["kept"] -= lost
         counts[form.events]["refused"]["user_unknown"] = lost
     if known is not None and form.users:
         counts[form.users] = people_of.counts(known, made)
     if form.items:
-        counts[form.items] = _of_items(staged, form)
+        counts[form.items] = tallied(_told_items(staged, form))
     items = made.where("row_reason is null").select(F.explode("items").alias("item")).distinct().count()
     return {"sources": counts, "rows": kept[0], "users_refused": unknown, "items": items}
-
-
-def _of_items(staged: DataFrame, form: BehaviourForm) -> dict[str, Any]:
-    """What came of the source of items: kept once, its repetitions merged."""
-    from pyspark.sql import functions as F
-
-    nameless = F.when(F.length(F.trim("item")) > 0, None).otherwise("item_missing")
-    mine = staged.where(F.col("row_of") == F.lit(form.items)).select(
-        F.trim("item").alias("item"), F.coalesce("row_reason", nameless).alias("why")
-    )
-    found = {
-        row["why"]: row
-        for row in mine.groupBy("why").agg(F.count("*").alias("n"), F.countDistinct("item").alias("d")).collect()
-    }
-    good = found.pop(None, {"n": 0, "d": 0})
-    refused = {why: row["n"] for why, row in found.items()}
-    whole = good["n"] + sum(refused.values())
-    return {"in": whole, "kept": good["d"], "refused": refused, "merged": good["n"] - good["d"], "left_out": 0}

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from conf.schema.behaviour import BehaviourForm
-from jobs.behaviour.events import KEPT, MERGED, REFUSED
+from jobs.behaviour.fates import KEPT, REFUSED, fate_of, tallied
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -35,9 +35,8 @@ def judged(staged: DataFrame, form: BehaviourForm) -> DataFrame | None:
     read = read.withColumn("row_reason", F.coalesce("row_reason", own))
     same = F.when(F.col("row_reason").isNull(), F.col("user")).otherwise(F.col("row_id"))
     place = F.row_number().over(Window.partitionBy(F.col("row_reason").isNull(), same).orderBy("row_source"))
-    fate = F.when(place > 1, MERGED).when(F.col("row_reason").isNotNull(), REFUSED).otherwise(KEPT)
     told = F.when(F.col("row_reason") == "attributes_conflict", _CONFLICT)
-    return read.withColumns({"fate": fate, "row_detail": F.coalesce("row_detail", told)})
+    return read.withColumns({"fate": fate_of(place), "row_detail": F.coalesce("row_detail", told)})
 
 
 def joined(sequences: DataFrame, known: DataFrame | None, form: BehaviourForm) -> DataFrame:
@@ -66,14 +65,7 @@ def refused(known: DataFrame) -> DataFrame:
 
 def counts(known: DataFrame, made: DataFrame) -> dict[str, Any]:
     """in = kept + refused + merged + left out (users without events)."""
-    found: dict[str, Any] = {"in": 0, "kept": 0, "refused": {}, "merged": 0, "left_out": 0}
-    for row in known.groupBy("fate", "row_reason").count().collect():
-        number = row["count"]
-        found["in"] += number
-        if row["fate"] == REFUSED:
-            found["refused"][row["row_reason"]] = number
-        else:
-            found[row["fate"]] += number
+    found = tallied(known)
     with_events = made.where("row_reason is null").select("user")
     idle = known.where("fate = 'kept'").join(with_events, "user", "left_anti").count()
     return found | {"kept": found["kept"] - idle, "left_out": idle}

@@ -12,7 +12,7 @@ import pytest
 from conf import runs
 from conf.errors import RecipeError
 from conf.schema.behaviour import Attribute
-from jobs import explain
+from jobs import explain, report_behaviour
 from jobs.behaviour.clean import value_of
 from tests.jobs.behaviour.made import FORM, SOURCES, Event, events, people, recipe, write
 from tests.jobs.made import run, table
@@ -36,7 +36,11 @@ def test_events_are_judged_one_by_one_and_users_gathered(spark: Any, tmp_path: P
     known = [*people(40), ("u90", "33", "F"), ("u99", "20", "M"), ("u3", "23", "M"), ("u4", "99", "F")]
     known = [(user, "old" if user == "u5" else "500" if user == "u6" else age, sex) for user, age, sex in known]
     write(tmp_path, [*reversed(rows), *BAD, BAD[0], doubled, differing, *short, *unknown], known)
-    config = recipe(tmp_path, split={"train": 20, "val": 5, "rest": "test"})
+    names = ["item,title", *(f"i{number:02d},Film {number}" for number in range(40)), "i03,Film 3", ",Nameless"]
+    (tmp_path / "films.csv").write_text("\n".join(names) + "\n", "utf-8")
+    sources = [*SOURCES, {"name": "films", "reader": "csv", "path": "films.csv"}]
+    form = {**FORM, "items": "films"}
+    config = recipe(tmp_path, behaviour=form, sources=sources, split={"train": 20, "val": 5, "rest": "test"})
     ingest, clean = run(spark, config, "ingest"), run(spark, config, "clean")
     counts = ingest.counts["sources"]
     for source in counts.values():
@@ -49,6 +53,8 @@ def test_events_are_judged_one_by_one_and_users_gathered(spark: Any, tmp_path: P
     assert counts["ratings"]["merged"] == 2  # BAD[0] again, and `doubled`
     assert counts["people"]["refused"] == {"attributes_conflict": 2} and counts["people"]["merged"] == 1
     assert counts["people"]["left_out"] == 1  # u99 has no events
+    assert counts["films"]["refused"] == {"item_missing": 1} and counts["films"]["merged"] == 1
+    assert report_behaviour._titles({"ingest": ingest})["i07"] == "Film 7"
     assert ingest.counts["rows"] == clean.counts["in"] == 40
     assert clean.counts["refused"] == {"too_few_events": 1, "attribute_unreadable": 1, "attribute_out_of_range": 1}
     kept = {row["user"]: row for row in table(config, "clean")}
