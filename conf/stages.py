@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import Recipe
+from conf.schema.behaviour import EVENT_COLUMNS
 from conf.schema.texts import TEXT_COLUMNS
 
 
@@ -18,8 +19,8 @@ from conf.schema.texts import TEXT_COLUMNS
 class Stage:
     """One stage.
 
-    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean. `of_tables` and
-    `of_series` are read besides where the rows are of that kind.
+    `reads` names outputs as `stage.output`; `real` is label where the recipe has that part, else clean. `of_tables` are
+    read besides where the rows are tables or behaviour, `of_series` where they are series.
     """
 
     name: str
@@ -138,7 +139,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     own = recipe.modality
     if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
         found["missing"] = whole["missing"]
-    return found | ({own: whole[own]} if own in ("text", "series") and "image" in each.parts else {})
+    return found | ({own: whole[own]} if own in ("text", "series", "behaviour") and "image" in each.parts else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
@@ -149,6 +150,8 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         form = [recipe.series.length, len(recipe.series.channels)]
         names = [*recipe.series.cells(), *(["label"] if recipe.labels else [])]
         return {"columns": names, "label": "label"} | ({} if recipe.series.recordings else {"window": form})
+    if recipe.behaviour is not None:
+        return {"columns": list(EVENT_COLUMNS), "form": recipe.behaviour.model_dump(mode="json")}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 
@@ -170,7 +173,7 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
     if each.reads == ("*",):
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
-    more = {"table": each.of_tables, "series": each.of_series}.get(recipe.modality, ())
+    more = {"table": each.of_tables, "behaviour": each.of_tables, "series": each.of_series}.get(recipe.modality, ())
     for read in (*each.reads, *more):
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name

@@ -123,6 +123,11 @@ def _real(config: Config, found: Explained) -> None:
     if source is None:
         found.again = f"{UNKNOWN}: no source of this recipe made it"
         return
+    if config.recipe.modality == "behaviour":
+        from jobs.behaviour.again import user_again
+
+        found.again, found.same = user_again(config, source, row)
+        return
     if "image" not in row:
         from jobs.series.again import window_again
         from jobs.tabular.again import record_again
@@ -198,7 +203,12 @@ def _augmented(config: Config, found: Explained) -> None:
     for parent in row["row_parents"] or []:
         known = parents.get(parent)
         found.lines.append(
-            f"from {parent}" + (f", {known[label]}, {known['row_source']}" if known else ", which is no longer there")
+            f"from {parent}"
+            + (
+                f", {known.get(label, known.get('user'))}, {known['row_source']}"
+                if known
+                else ", which is no longer there"
+            )
         )
     compiled, seed = _steps_of(config, row["row_id"][: records.MAKER_HEX])
     if len(parents) < len(row["row_parents"] or []):
@@ -216,6 +226,10 @@ def _augmented(config: Config, found: Explained) -> None:
         from jobs.series.again import child_batch as series_batch
 
         batch = series_batch(row, parents)
+    elif config.recipe.modality == "behaviour":
+        from jobs.behaviour.again import child_batch as user_batch
+
+        batch = user_batch(config.recipe, row, parents)
     else:
         batch = _child_batch(row, parents, bool(compiled.needs_partners))
     for told in compiled.explain(batch, seed)[0]["steps"]:

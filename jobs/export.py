@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from conf import Config, runs
 from conf.errors import RecipeError, StageError
 from conf.progress import progress
+from jobs import export_events
 from jobs.plain_tables import rows
 from udfs.names import plural
 
@@ -39,7 +40,7 @@ COLUMNS = (*LINEAGE_SHOWN, "label", "soft_label", "image")
 
 def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Counter[str]:
     """Write the rows of `splits` (all where empty) below the new folder `to`; returns rows by split."""
-    kinds = KINDS if config.recipe.modality == "image" else TABLE_KINDS
+    kinds = {"image": KINDS, "behaviour": EVENT_KINDS}.get(config.recipe.modality, TABLE_KINDS)
     kind = kind or next(iter(kinds))
     if kind not in kinds:
         raise RecipeError(f"--format {kind}: for {plural(config.recipe.modality)} there are {', '.join(kinds)}.")
@@ -122,6 +123,8 @@ def _table_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> I
 
 def cell_columns(config: Config) -> list[str]:
     """The columns of a row that holds cells: the recipe's, or the label and the text or series."""
+    if config.recipe.behaviour is not None:
+        return ["user", *config.recipe.behaviour.attributes, "items", "ratings", "times"]
     of = "series" if config.recipe.modality == "series" else "text"
     return list(config.recipe.columns) or ["label", of]
 
@@ -175,6 +178,13 @@ KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.
 
 TABLE_KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]] = {
     "csv": _table_csv,
+    "parquet": _parquet,
+}
+
+
+EVENT_KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]] = {
+    "csv": export_events.as_csv,
+    "events": export_events.as_parquet,
     "parquet": _parquet,
 }
 

@@ -40,18 +40,27 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     tasks = [readers.reading(config, source) for source in config.recipe.sources]
     with progress(STAGE, unit="rows") as bar:
         staged = _staged(spark, config, place, tasks)
-        counts, equal = _counts(tasks, staged)
-        if equal:
-            staged = with_occurrences(config, tasks, staged)
-            counts, _ = _counts(tasks, staged)
+        schema = way_of(config.recipe, STAGE).raw_schema(config.recipe)
+        if config.recipe.modality == "behaviour":  # whose records are gathered to rows
+            staged, counts, schema = way_of(config.recipe, STAGE).gathered(spark, config, place, staged)
+        else:
+            staged, counts = _told_apart(config, tasks, staged)
         bar.advance(sum(each["in"] for each in counts["sources"].values()))
         refused = _refused(spark, config, place, staged, any(each["refused"] for each in counts["sources"].values()))
         _check_some(config, counts)
-        schema = way_of(config.recipe, STAGE).raw_schema(config.recipe)
         kept = staged.where("row_reason is null and row_in_mix").select(*schema.names)
         merged = merge_rows(spark, config, "raw", kept, stages={STAGE: place.fingerprint})
         remove(place.folder, _WORK)
     return StageResult(counts, {"rows": merged.digest, "refused": refused}, {"raw": merged.version})
+
+
+def _told_apart(config: Config, tasks: list[Reading], staged: DataFrame) -> tuple[DataFrame, dict[str, Any]]:
+    """The rows, equal records told apart by their ids, and what came of each source."""
+    counts, equal = _counts(tasks, staged)
+    if equal:
+        staged = with_occurrences(config, tasks, staged)
+        counts, _ = _counts(tasks, staged)
+    return staged, counts
 
 
 def _refused(spark: SparkSession, config: Config, place: Place, staged: DataFrame, some: bool) -> str:
@@ -107,7 +116,7 @@ def _staged(spark: SparkSession, config: Config, place: Place, tasks: list[Readi
     rows = frames[0]
     for frame in frames[1:]:
         rows = rows.unionByName(frame)
-    return lay_down(spark, rows, place.folder, _WORK)
+    return lay_down(spark, rows, place.folder, f"{_WORK}/records")
 
 
 def _spread(spark: SparkSession, config: Config, plain: list[tuple[int, readers.Piece]]) -> DataFrame:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from conf import names, parse, stages, text
-from conf.schema import IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS, Source
+from conf.schema import BEHAVIOUR_MODELS, IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS, Source
 
 Lines = list[tuple[str, str]]
 
@@ -37,9 +37,8 @@ def generators() -> Lines:
     """Generators for `generate`, with their presets."""
     found = []
     trees = _modules("synth", "models")
-    for name, tree in [
-        (name, trees[name]) for name in (*IMAGE_MODELS, *TABLE_MODELS, *TEXT_MODELS, *SERIES_MODELS) if name in trees
-    ]:
+    named = (*IMAGE_MODELS, *TABLE_MODELS, *TEXT_MODELS, *SERIES_MODELS, *BEHAVIOUR_MODELS)
+    for name, tree in [(name, trees[name]) for name in named if name in trees]:
         presets = _presets(tree)
         more = f" Presets: {', '.join(presets)}." if presets else ""
         found.append((name, _first_sentence(tree) + more))

@@ -49,6 +49,7 @@ def facts(config: Config, dones: Mapping[str, Done]) -> dict[str, Any]:
         "two_sample": told.get("two_sample", {}),
         "lopsided": told.get("lopsided"),
         "series": told.get("series", {}),
+        "floor": told.get("floor"),
         "notes": [{"stage": each.key, "text": note} for each in dones.values() for note in each.notes],
         "fingerprints": {key: each.fingerprint for key, each in dones.items()},
         "versions": {table: version for each in dones.values() for table, version in each.versions.items()},
@@ -260,6 +261,6 @@ def _summed(sources: Mapping[str, Any]) -> dict[str, Any]:
     for source in sources.values():
         for reason, count in (source.get("refused") or {}).items():
             refused[reason] = refused.get(reason, 0) + count
-    return {name: sum(source.get(name) or 0 for source in sources.values()) for name in ("in", "kept", "left_out")} | {
-        "refused": refused
-    }
+    return {
+        name: sum(source.get(name) or 0 for source in sources.values()) for name in ("in", "kept", "merged", "left_out")
+    } | {"refused": refused}

@@ -17,6 +17,7 @@ from conf import Config, runs
 from conf.progress import Bar, progress
 from conf.runs import Place, StageResult
 from synth.arms import Pool, parents_of, read_pool, real_pool, row_bound
+from synth.behaviour import evaluate as behaviour
 from synth.cluster import Cluster
 from synth.duty import Duty, effort_of, trained
 from synth.encode import list_files
@@ -36,7 +37,12 @@ Said = NDArray[np.float32]  # (test rows, labels)
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Measure what the grown dataset is worth."""
     place = runs.locate(config, "evaluate")
-    own: dict[str, Any] = {"image": _measured, "table": tables.measured, "series": series.measured}
+    own: dict[str, Any] = {
+        "image": _measured,
+        "table": tables.measured,
+        "series": series.measured,
+        "behaviour": behaviour.measured,
+    }
     measured = own.get(config.recipe.modality, labelled.measured)
     told, pools, judges = measured(config, place)
     runs.write_json(place.folder, "evaluate.json", told)

@@ -20,6 +20,7 @@ from conf import Config, runs
 from conf.progress import Bar, progress
 from conf.runs import Place, StageResult
 from synth.arms import Pool, cut_at, merged, parents_of, read_pool, real_pool, row_bound
+from synth.behaviour import score as behaviour
 from synth.cluster import Cluster
 from synth.duty import Duty, answered, effort_of, trained
 from synth.encode import list_files, read_rows
@@ -39,7 +40,8 @@ FLAGS = ("is_copy", "is_far", "is_unreadable")
 def run(cluster: Cluster, config: Config) -> StageResult:
     """Judge all staged rows, one by one and as a whole."""
     place = runs.locate(config, "score")
-    judged: Any = {"image": _judged, "table": tables.judged}.get(config.recipe.modality, labelled.judged)
+    own: dict[str, Any] = {"image": _judged, "table": tables.judged, "behaviour": behaviour.judged}
+    judged = own.get(config.recipe.modality, labelled.judged)
     with progress("score", None, "judges") as bar:
         counts, found = judged(config, place, bar)
     if AUGMENT in place.inputs and not place.inputs[AUGMENT].counts["staged"]:  # none was chosen: nothing to judge

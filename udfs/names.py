@@ -20,12 +20,18 @@ from udfs.options import Names, Span, Within
 
 Kind = Literal["random", "plain", "mixing", "reject", "transform"]
 
-MODULES = {"image": "udfs.image", "table": "udfs.table", "text": "udfs.text", "series": "udfs.series"}
+MODULES = {
+    "image": "udfs.image",
+    "table": "udfs.table",
+    "text": "udfs.text",
+    "series": "udfs.series",
+    "behaviour": "udfs.behaviour",
+}
 
 
 def plural(modality: str) -> str:
     """What several of a modality's rows are called."""
-    return modality if modality.endswith("s") else f"{modality}s"
+    return modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
 
 
 class StepError(ValueError):

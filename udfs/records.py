@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -89,6 +89,17 @@ def series_schema() -> pa.Schema:
     return pa.schema([*LINEAGE, pa.field("label", pa.string()), soft, values])
 
 
+def behaviour_schema(attributes: Mapping[str, str]) -> pa.Schema:
+    """Columns of a user's row: lineage, its key in the source (null where made), typed attributes (by name: integer,
+    number or category), then its events in the order of their times: items, ratings, seconds since 1970.
+    """
+    kinds = {"integer": pa.int64(), "number": pa.float64(), "category": pa.string()}
+    told = [pa.field(name, kinds[kind]) for name, kind in attributes.items()]
+    events = {"items": pa.string(), "ratings": pa.float32(), "times": pa.int64()}
+    lists = [pa.field(name, pa.list_(kind)) for name, kind in events.items()]
+    return pa.schema([*LINEAGE, pa.field("user", pa.string()), *told, *lists])
+
+
 def row_schema(recipe: Any) -> pa.Schema:
     """The columns of a recipe's rows, whatever their modality."""
     if recipe.modality == "table":
@@ -97,6 +108,8 @@ def row_schema(recipe: Any) -> pa.Schema:
         return text_schema()
     if recipe.modality == "series":
         return series_schema()
+    if recipe.modality == "behaviour":
+        return behaviour_schema({name: said.type for name, said in recipe.behaviour.attributes.items()})
     return image_schema(recipe.image.masks, recipe.image.boxes)
 
 

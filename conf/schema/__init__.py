@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from conf.schema.behaviour import BehaviourForm, check_behaviour
 from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Split
 from conf.schema.images import ImageForm
 from conf.schema.making import (
+    BEHAVIOUR_MODELS,
     IMAGE_MODELS,
     NO_STEPS,
     SERIES_MODELS,
@@ -48,13 +50,14 @@ class Recipe(Part):
 
     name: Name
     about: str = ""
-    modality: Literal["image", "table", "text", "series"]
+    modality: Literal["image", "table", "text", "series", "behaviour"]
     if TYPE_CHECKING:  # there where the modality has images, which `_fits_its_modality` checks
         image: ImageForm
     else:
         image: ImageForm | None = None
     text: TextForm | None = None
     series: SeriesForm | None = None
+    behaviour: BehaviourForm | None = None
     labels: Annotated[list[str], Field(max_length=10_000), AfterValidator(_labels)] = []
     columns: dict[ColumnName, Column] = {}
     missing: list[str] = [""]
@@ -87,6 +90,8 @@ class Recipe(Part):
     @model_validator(mode="after")
     def _fits_its_modality(self) -> Recipe:
         """What belongs to another modality is not said, and what this one needs is."""
+        if self.behaviour is not None and self.modality != "behaviour":
+            raise ValueError(f"behaviour: does not go with the modality {self.modality}")
         if self.modality == "image":
             if self.image is None or len(self.labels) < 2:
                 raise ValueError("a recipe of images needs image: with its height, width, channels, and labels: of two")
@@ -97,6 +102,8 @@ class Recipe(Part):
             check_texts(self)
         elif self.modality == "series":
             check_series(self)
+        elif self.modality == "behaviour":
+            check_behaviour(self)
         else:
             check_tables(self)
         check_words(self)
@@ -134,9 +141,9 @@ class Recipe(Part):
 
 
 __all__ = [
-    "IMAGE_MODELS", "MAX_NAME", "NO_STEPS", "SERIES_MODELS", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment",
-    "Candidate", "Clean", "Column", "Count", "Duplicates", "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
-    "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
-    "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
-    "TextForm", "Train", "TrainRuntime",
+    "BEHAVIOUR_MODELS", "IMAGE_MODELS", "MAX_NAME", "NO_STEPS", "SERIES_MODELS", "TABLE_MODELS", "TEXT_MODELS",
+    "Amount", "Augment", "BehaviourForm", "Candidate", "Clean", "Column", "Count", "Duplicates", "Evaluate", "Fill",
+    "Gate", "Generate", "ImageForm", "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive",
+    "RayRuntime", "Recipe", "Rows", "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime",
+    "Split", "Step", "Steps", "Task", "TextForm", "Train", "TrainRuntime",
 ]  # fmt: skip

@@ -15,8 +15,9 @@ OfCategories = Literal["vocabulary", "one_hot", "hash"]
 MAX_COPIES = 1000
 NO_STEPS = "none"  # the candidate that makes no rows
 JudgeKind = Literal[
-    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket", "forecast"
-]
+    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket",
+    "forecast", "item_knn", "sequence",
+]  # fmt: skip
 
 
 class Normalize(Part):
@@ -165,6 +166,7 @@ IMAGE_MODELS = ("image_gan", "image_vae", "image_interpolation", "image_mixture"
 TABLE_MODELS = ("table_ar", "table_mixture", "table_vae", "table_gan")
 TEXT_MODELS = ("text_lm", "text_vae", "text_gan", "text_pretrained")
 SERIES_MODELS = ("series_mixture", "series_vae", "series_gan", "series_flow")
+BEHAVIOUR_MODELS = ("sequence_ar",)
 
 
 class Generate(Part):
@@ -174,7 +176,7 @@ class Generate(Part):
         "image_gan", "image_vae", "image_interpolation", "image_mixture",
         "table_ar", "table_mixture", "table_vae", "table_gan", "text_lm",
         "text_vae", "text_gan", "text_pretrained",
-        "series_mixture", "series_vae", "series_gan", "series_flow",
+        "series_mixture", "series_vae", "series_gan", "series_flow", "sequence_ar",
     ]  # fmt: skip
     name: Name = ""
     preset: str | None = None

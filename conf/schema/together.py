@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from conf.schema import candidates
-from conf.schema.making import IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
+from conf.schema.behaviour import for_behaviour
+from conf.schema.making import BEHAVIOUR_MODELS, IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
 
@@ -50,6 +51,12 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "judge": ("nearest", "rocket", "cnn", "forecast"),
         "outliers": (),
     },
+    "behaviour": {
+        "reader": ("csv", "json_lines", "parquet", "orc"),
+        "model": BEHAVIOUR_MODELS,
+        "judge": ("item_knn", "sequence"),
+        "outliers": (),
+    },
 }
 LEAST_PER_FOLD = 2  # train rows by which steps are chosen
 LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
@@ -58,7 +65,7 @@ _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regressio
 
 def plural(modality: str) -> str:
     """What several of a modality's rows are called."""
-    return modality if modality.endswith("s") else f"{modality}s"
+    return modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
 
 
 def for_tables(value: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +126,8 @@ def _split_of_series(value: dict[str, Any]) -> dict[str, Any]:
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     """A recipe with what follows from its modality."""
     modality = str(value.get("modality"))
-    lay_out = {"table": for_tables, "text": for_texts, "series": for_series}.get(modality)
+    known = {"table": for_tables, "text": for_texts, "series": for_series, "behaviour": for_behaviour}
+    lay_out = known.get(modality)
     laid = lay_out(value) if lay_out else value
     return {**laid, "augment": candidates.laid_out(laid["augment"], modality)} if "augment" in laid else laid
 

@@ -32,19 +32,21 @@ def reading(config: Config, source: Source) -> Reading:
         labels=tuple(recipe.labels),
         masks=form is not None and form.masks,
         boxes=form is not None and form.boxes,
-        columns=_columns(recipe),
+        columns=_columns(recipe, source),
         window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
         label=recipe.label_column if task or recipe.modality == "text" or (recipe.series and recipe.labels) else None,
     )
 
 
-def _columns(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+def _columns(recipe: Recipe, source: Source) -> tuple[tuple[str, str], ...]:
     """Names and types of what is read of a record, where it has several columns."""
     if recipe.modality == "series":
         assert recipe.series is not None
         kinds = {"series": "series", TIME: "time", ENTITY: "category"}
         told = tuple((name, kinds.get(name, "number")) for name in recipe.series.cells())
         return (*told, *((("label", "category"),) if recipe.labels else ()))
+    if recipe.behaviour is not None:
+        return tuple(recipe.behaviour.columns_of(source.name).items())
     if recipe.modality == "text":
         return tuple((name, "category") for name in TEXT_COLUMNS)
     return tuple((name, column.type) for name, column in recipe.columns.items())

@@ -42,7 +42,7 @@ def judged(config: Config, place: Place, bar: Bar) -> tuple[dict[str, Any], dict
     """(counts, usefulness.json): verdicts on all staged rows are written, and rows that passed are tried."""
     real, pools = runs.real_in(place).folder, way_of(config.recipe, "pools")
     train, val = (pools.real_pool(real, split, config) for split in ("train", "val"))
-    counts, passed = _verdicts(config, place, _bench(config, train, val, bar))
+    counts, passed = staged_verdicts(config, place, _bench(config, train, val, bar))
     if not config.recipe.labels:
         counts["agreement"] = NOT_ASKED
     ask = _asking(config, {TRAIN: train, **passed}, val, bar)
@@ -85,7 +85,7 @@ def _bench(config: Config, train: Pool[Any], val: Pool[Any], bar: Bar) -> Any:
     return verdicts.bench([judges[number] for number in sorted(judges)], fold_of, train, val, config)
 
 
-def _verdicts(config: Config, place: Place, against: Any) -> tuple[dict[str, Any], Passed]:
+def staged_verdicts(config: Config, place: Place, against: Any) -> tuple[dict[str, Any], Passed]:
     """Write the verdicts on all staged files; returns counts and the rows that passed, within the judges' bound."""
     keys = [key for key in place.inputs if key == AUGMENT or key.startswith("sample.")]
     files = {key: list_files(f"{place.inputs[key].folder}/rows") for key in keys}

@@ -1,0 +1,1 @@
+"""Behaviour: what the shared stages do of their own for sequences of events."""

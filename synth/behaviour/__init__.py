@@ -1,0 +1,1 @@
+"""Behaviour: what its generators and its judges, recommenders all, work with."""
