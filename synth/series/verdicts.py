@@ -69,7 +69,9 @@ def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
     rows = made.rows
     distance, place = nearest(flat(scaled(rows.windows, against.scale)), against.known)
     ratio = distance / against.far_unit
-    copied = np.array([each in against.content for each in _content(rows)], bool) | (distance < against.copy_below)
+    strange = ~np.isin(rows.group_codes(), list(against.fold_of))  # no children of train rows, which lie near them
+    copied = np.array([each in against.content for each in _content(rows)], bool)
+    copied |= strange & (distance < against.copy_below)
     columns = {
         "row_id": pa.array(made.ids, pa.string()),
         **_opinions(rows, against),

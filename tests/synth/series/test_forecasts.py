@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,9 @@ def test_verdicts_without_labels_tell_copies_and_strangers_and_agree_with_none(t
     windows = np.concatenate([train.rows.windows[:1], train.rows.windows[1:2] + 1e-3, waves(2, seed=9), 50 + waves(1)])
     told = judge_rows(pool(windows, "1"), against)
     assert told.column("is_copy").to_pylist() == [True, True, False, False, False]
+    children = replace(pool(windows, "1"), rows=rows(windows))
+    child_of = bench([], dict.fromkeys(range(len(windows)), 0), train, val, unlabelled(tmp_path))
+    assert judge_rows(children, child_of).column("is_copy").to_pylist() == [True, False, False, False, False]
     assert told.column("is_far").to_pylist() == [False, False, False, False, True]
     assert told.column("agreement").null_count == told.column("predicted").null_count == 5
 
