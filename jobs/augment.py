@@ -56,10 +56,9 @@ def run(spark: SparkSession, config: Config) -> StageResult:
 
 
 def compiled(config: Config, augment: Augment) -> AnyCompiled:
-    """The steps, with what normalize measured where the rows are a table's."""
-    recipe, measured = config.recipe, None
-    if recipe.modality == "table":
-        measured = runs.read_json(runs.locate(config, STAGE).inputs["normalize"].folder, "statistics.json")
+    """The steps, with what normalize measured where they need it."""
+    recipe, inputs = config.recipe, runs.locate(config, STAGE).inputs
+    measured = runs.read_json(inputs["normalize"].folder, "statistics.json") if "normalize" in inputs else None
     steps: AnyCompiled = family_of(recipe).compiled(recipe, augment.steps, measured or {"columns": {}})
     return steps
 

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf import Config
+from conf import Config, runs
 from conf.runs import Done
 from jobs import report_behaviour_figures as drawn
 from jobs import report_figures as figures
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
+from jobs.augment import compiled
 from jobs.behaviour.again import child_batch
-from jobs.behaviour.augment import compiled
 from jobs.behaviour.ingest import ITEMS
 from jobs.report_facts import judged_line
 from udfs.records import ORIGINS
@@ -145,7 +145,9 @@ def _steps(config: Config, dones: Mapping[str, Done], payload: rows.Payload) -> 
     if not batches:
         return []
     whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    told = [each["steps"] for each in compiled(config).explain(whole, config.recipe.seed)]
+    augment = runs.augment_of(config)
+    assert augment is not None
+    told = [each["steps"] for each in compiled(config, augment).explain(whole, config.recipe.seed)]
     found = []
     for place, first in enumerate(told[0]):
         fired = [steps[place]["parameters"] for steps in told if steps[place]["fired"]]

@@ -14,12 +14,13 @@ from typing import Any
 import pyarrow as pa
 
 from udfs import records
+from udfs.behaviour.compiled import CompiledBehaviour
 from udfs.series.compiled import CompiledSeries
 from udfs.steps import Compiled
 from udfs.table.compiled import CompiledTable
 from udfs.text.compiled import CompiledText
 
-AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries
+AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries | CompiledBehaviour
 
 
 def child_ids(maker: str, parents: Sequence[str]) -> list[str]:

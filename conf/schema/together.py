@@ -137,6 +137,8 @@ def check_choice(recipe: Recipe) -> None:
     augment, train = recipe.augment, recipe.split.train
     if augment is None or augment.choose is None:
         return
+    if recipe.modality not in candidates.COPIES:
+        raise ValueError(f"augment: steps of {plural(recipe.modality)} are not chosen by trials: name them under steps")
     if recipe.label is not None:
         raise ValueError(
             "label: has its judges learn from augmented copies too, and augment: chooses its steps only after it: name"

@@ -1,43 +1,16 @@
-"""Augment, the part of behaviour: what a step list is compiled to."""
+"""Augment, the part of behaviour: sequences have no partners, so there is nothing that one hands over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from conf import Config, runs
-from conf.schema import Recipe
-from udfs.behaviour.compiled import CompiledBehaviour, compile_behaviour_steps
+from udfs.behaviour.compiled import CompiledBehaviour
+from udfs.behaviour.family import call_rows, label_name, partner_types
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-CALL_ROWS = 1024  # children made by one call of the steps
-
-
-def check_steps(recipe: Recipe) -> None:
-    """Raise StepError for a step that is none, or an option that it does not take."""
-    compile_behaviour_steps(recipe.augment.steps if recipe.augment else [])
-
-
-def compiled(config: Config) -> CompiledBehaviour:
-    """The recipe's steps, with what normalize measured of items."""
-    augment = config.recipe.augment
-    assert augment is not None
-    measured = runs.locate(config, "augment").inputs["normalize"]
-    told = runs.read_json(measured.folder, "statistics.json") or {}
-    return compile_behaviour_steps(augment.steps, told.get("near", {}))
-
-
-def call_rows(steps: CompiledBehaviour) -> int:
-    """Children that one call of the steps makes at most."""
-    return CALL_ROWS
-
-
-def label_name(steps: CompiledBehaviour) -> str:
-    """A column that is there; copies are one number for all rows."""
-    return "user"
+__all__ = ["call_rows", "label_name", "label_of", "partner_columns", "partner_types"]
 
 
 def label_of(steps: CompiledBehaviour) -> Column:
@@ -45,11 +18,6 @@ def label_of(steps: CompiledBehaviour) -> Column:
     from pyspark.sql import functions as F
 
     return F.lit("")
-
-
-def partner_types(steps: CompiledBehaviour) -> dict[str, pa.DataType]:
-    """No columns: sequences are not mixed."""
-    return {}
 
 
 def partner_columns(steps: CompiledBehaviour) -> dict[str, Column]:
