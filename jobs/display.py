@@ -23,7 +23,19 @@ MIN_TOLD_S = 0.3  # a pace measured over less is noise
 NOTE_WIDTH = 60
 # Counts of counts, and what only the report tells.
 DETAILS = frozenset(
-    {"splits", "per_label", "sources", "by", "by_origin", "by_split", "attempt", "attempts", "best_step", "of"}
+    {
+        "splits",
+        "per_label",
+        "sources",
+        "by",
+        "by_origin",
+        "by_split",
+        "attempt",
+        "attempts",
+        "best_step",
+        "of",
+        "recordings",
+    }
 )
 
 
