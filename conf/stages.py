@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import Recipe
+from conf.schema.fusion import columns_of
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.windows import SERIES_COLUMNS
 
@@ -99,6 +100,11 @@ def in_recipe(each: Stage, recipe: Recipe) -> bool:
     return True
 
 
+def has_cells(recipe: Recipe) -> bool:
+    """Whether rows have columns that are encoded by statistics of train rows."""
+    return recipe.modality == "table" or (recipe.modality == "fusion" and bool(recipe.columns))
+
+
 def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     """The values of the recipe that decide what the stage makes, as plain JSON."""
     whole = recipe.model_dump(mode="json")
@@ -107,19 +113,25 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "recipe": whole,
         "has_label": recipe.label is not None,
         "cells": _cells(recipe),
-        "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
+        "table": {key: whole[key] for key in ("columns", "missing", "task")} if has_cells(recipe) else None,
         "generator": _trained(made),
         "relations": [each for each in whole["clean"]["rules"] if each["name"].rpartition(".")[2] == "relation"],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
-    own = recipe.modality
-    return found | ({own: whole[own]} if own in ("text", "series") and "image" in each.parts else {})
+    own = ("text", "series") if recipe.modality == "fusion" else (recipe.modality,)
+    more = {name: whole[name] for name in own if name in ("text", "series") and "image" in each.parts}
+    return found | more | ({"pairs": whole["pairs"]} if each.name == "clean" and recipe.pairs else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
     """The columns that are read of a source, where records have several."""
+    if recipe.modality == "fusion":
+        read = {"columns": columns_of(recipe), "label": "label", "pairs": recipe.pairs is not None}
+        window = [recipe.series.length, len(recipe.series.channels)] if recipe.series else None
+        join = recipe.join.model_dump(mode="json") if recipe.join else None
+        return {**read, "window": window, "join": join, "boxes": recipe.image is not None and recipe.image.boxes}
     if recipe.modality == "text":
         return {"columns": list(TEXT_COLUMNS), "label": "label"}
     if recipe.series is not None:  # readers refuse windows of another form
@@ -139,7 +151,7 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
     if each.reads == ("*",):
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
-    for read in (*each.reads, *(each.of_tables if recipe.modality == "table" else ())):
+    for read in (*each.reads, *(each.of_tables if has_cells(recipe) else ())):
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name
         source = stage(name)

@@ -21,6 +21,7 @@ from conf.schema import Augment
 from jobs.partners import AnyCompiled, child_ids, choose_partners, with_partners
 from jobs.ways import way_of
 from udfs import records
+from udfs.fusion.compiled import CompiledFusion
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,8 +51,18 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     staged = count(counted)
     if staged != planned:
         raise StageError(f"augment: {planned:,} rows were planned and {staged:,} staged in {path}. Please report this.")
-    counts = {"planned": planned, "staged": staged, "copies": augment.copies}
+    counts = {"planned": planned, "staged": staged, "copies": augment.copies, **_flagged(spark, path, compiled)}
     return StageResult(counts, {"rows": digest(counted)})
+
+
+def _flagged(spark: SparkSession, path: str, compiled: AnyCompiled) -> dict[str, Any]:
+    """How many children have which flag, where steps may leave a row as it was and flag it."""
+    from pyspark.sql import functions as F
+
+    if not isinstance(compiled, CompiledFusion):
+        return {}
+    flags = spark.read.parquet(path).select(F.explode("row_flags").alias("flag")).groupBy("flag").count().collect()
+    return {"flags": {row["flag"]: row["count"] for row in sorted(flags)}}
 
 
 def makers(compiled: AnyCompiled, seed: int, copies: int) -> list[str]:

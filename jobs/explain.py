@@ -96,7 +96,7 @@ def _compare(found: Explained, made: bytes | None, what: str) -> None:
 
 def _compare_row(found: Explained, made: pa.Table, what: str) -> None:
     """Whether the row's payload is what was made: its image, or all of its cells by their hash."""
-    if "image" in made.schema.names:
+    if "image" in made.schema.names and "text" not in made.schema.names:
         _compare(found, made.column("image")[0].as_py(), what)
         return
     found.same = made.column("row_hash")[0].as_py() == found.row["row_hash"]
@@ -122,6 +122,9 @@ def _real(config: Config, found: Explained) -> None:
     )
     if source is None:
         found.again = f"{UNKNOWN}: no source of this recipe made it"
+        return
+    if config.recipe.modality == "fusion":
+        found.again = f"{UNKNOWN}: records of several payloads are read again by `seedbed ingest` alone"
         return
     if "image" not in row:
         from jobs.tabular.again import record_again
@@ -204,6 +207,10 @@ def _augmented(config: Config, found: Explained) -> None:
         from jobs.texts.again import child_batch as text_batch
 
         batch = text_batch(row, parents)
+    elif config.recipe.modality == "fusion":
+        from jobs.fusion.again import child_batch as fusion_batch
+
+        batch = fusion_batch(config.recipe, row, parents)
     elif config.recipe.modality == "series":
         from jobs.series.again import child_batch as series_batch
 

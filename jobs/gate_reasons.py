@@ -20,6 +20,7 @@ TOLD = {
     "table": "breaks_constraint",
     "text": "is_unreadable",
     "series": "is_unreadable",
+    "fusion": "is_unreadable",
 }  # what every verdict says
 _OF_IMAGES = "agreement %.3f, looks like %s, nearest train row %s, %.2f of the usual distance"
 _OF_TABLES = "nearest train row %s, %.2f of the usual distance"
@@ -35,7 +36,7 @@ def reasons(modality: str, gate: Gate) -> list[tuple[str, Column]]:
         broken = [("breaks_constraint", F.col("breaks_constraint"))]
         return [*broken, *copies, ("unlikely", F.col("is_unlikely")), ("too_far", F.col("is_far"))]
     unlike = ("label_disagrees", F.col("agreement") < gate.min_label_agreement)
-    if modality in ("text", "series"):
+    if modality in ("text", "series", "fusion"):
         unlike = (unlike[0], (F.col("row_origin") == "synthetic") & unlike[1])
         return [("empty", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]
     return [("image_unreadable", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from udfs import records
+from udfs.fusion.compiled import CompiledFusion
 from udfs.rng import RowRandom
 from udfs.series.compiled import CompiledSeries
 from udfs.steps import Compiled
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Places = NDArray[np.int64]
-AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries
+AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries | CompiledFusion
 NEIGHBOURS = 5
 CELL_ROWS = 20_000  # of one class that are compared with each other: keeps `nearest` linear beyond
 BLOCK_ROWS = 1024  # of distances at a time

@@ -18,7 +18,7 @@ import yaml
 from conf import Config, runs
 from conf.runs import Done, StageResult
 from conf.stages import keys
-from jobs import report_pictures, report_series, report_tables, report_texts
+from jobs import report_fusion, report_pictures, report_series, report_tables, report_texts
 from jobs.display import told
 from jobs.report_facts import ARMS, MEASURES, facts, judged_line, nearness
 from jobs.show import METRICS, REPORT, publish_report
@@ -62,9 +62,12 @@ def html(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) 
 
 def _rendered(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any], per_strip: int) -> bytes:
     template = _templates().get_template("report.html")
-    shown: Any = {"table": report_tables, "text": report_texts, "series": report_series}.get(
-        config.recipe.modality, report_pictures
-    )
+    shown: Any = {
+        "table": report_tables,
+        "text": report_texts,
+        "series": report_series,
+        "fusion": report_fusion,
+    }.get(config.recipe.modality, report_pictures)
     values = {
         "facts": told_facts,
         "recipe": config.recipe,

@@ -11,7 +11,13 @@ from types import ModuleType
 
 from conf.schema import Recipe
 
-PACKAGES = {"image": "jobs.images", "table": "jobs.tabular", "text": "jobs.texts", "series": "jobs.series"}
+PACKAGES = {
+    "image": "jobs.images",
+    "table": "jobs.tabular",
+    "text": "jobs.texts",
+    "series": "jobs.series",
+    "fusion": "jobs.fusion",
+}
 
 
 def way_of(recipe: Recipe, stage: str) -> ModuleType:

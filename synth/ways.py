@@ -11,7 +11,13 @@ from types import ModuleType
 
 from conf.schema import Recipe
 
-PACKAGES = {"image": "synth.images", "table": "synth.tables", "text": "synth.texts", "series": "synth.series"}
+PACKAGES = {
+    "image": "synth.images",
+    "table": "synth.tables",
+    "text": "synth.texts",
+    "series": "synth.series",
+    "fusion": "synth.fusion",
+}
 
 
 def way_of(recipe: Recipe, part: str) -> ModuleType:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Split
+from conf.schema.fusion import Join, Pairs, check_fusion
 from conf.schema.images import ImageForm
 from conf.schema.making import (
     IMAGE_MODELS,
@@ -45,7 +46,7 @@ class Recipe(Part):
 
     name: Name
     about: str = ""
-    modality: Literal["image", "table", "text", "series"]
+    modality: Literal["image", "table", "text", "series", "fusion"]
     if TYPE_CHECKING:  # there where the modality has images, which `_fits_its_modality` checks
         image: ImageForm
     else:
@@ -60,6 +61,8 @@ class Recipe(Part):
     data: str | None = None
     data_about: str | None = None
     sources: list[Source] = Field(min_length=1)
+    join: Join | None = None
+    pairs: Pairs | None = None
     clean: Clean = Clean()
     split: Split
     label: Label | None = None
@@ -94,9 +97,14 @@ class Recipe(Part):
             check_texts(self)
         elif self.modality == "series":
             check_series(self)
+        elif self.modality == "fusion":
+            check_fusion(self)
         else:
             check_tables(self)
         check_words(self)
+        said = [name for name in ("join", "pairs") if getattr(self, name)]
+        if said and self.modality != "fusion":
+            raise ValueError(f"{said[0]} goes with modality: fusion, and this one is {self.modality}")
         return self
 
     @model_validator(mode="after")
@@ -133,8 +141,9 @@ class Recipe(Part):
 __all__ = [
     "IMAGE_MODELS", "MAX_NAME", "TABLE_MODELS", "TEXT_MODELS", "Amount", "Augment", "Clean", "Column", "Count",
     "Duplicates",
-    "Evaluate", "Fill", "Gate", "Generate", "ImageForm",
-    "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive", "RayRuntime", "Recipe", "Rows",
+    "Evaluate", "Fill", "Gate", "Generate", "ImageForm", "Join",
+    "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Pairs", "Part", "Positive", "RayRuntime", "Recipe",
+    "Rows",
     "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
     "TextForm", "Train", "TrainRuntime",
 ]  # fmt: skip

@@ -14,8 +14,10 @@ OfNumbers = Literal["z_score", "min_max", "robust", "log1p", "quantile_normal"]
 OfCategories = Literal["vocabulary", "one_hot", "hash"]
 MAX_COPIES = 1000
 JudgeKind = Literal[
-    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket"
-]
+    "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket",
+    "image.cnn", "image.svc", "image.linear", "text.words", "text.characters", "text.bag", "series.nearest",
+    "series.rocket", "table.boosting", "table.logistic", "table.mlp", "joint", "towers",
+]  # fmt: skip
 
 
 class Normalize(Part):

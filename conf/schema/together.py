@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from conf.schema.fusion import JOINT, JUDGES, TOWERS, for_fusion
 from conf.schema.making import IMAGE_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
@@ -39,6 +40,12 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "judge": ("nearest", "rocket"),
         "outliers": (),
     },
+    "fusion": {
+        "reader": ("captions", "captioned_digits", "parquet", "delta", "csv", "json_lines", "orc", "image_folder"),
+        "model": (),
+        "judge": (*(judge for judges in JUDGES.values() for judge in judges), JOINT, TOWERS),
+        "outliers": ("robust_z",),
+    },
 }
 LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
 _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regression": ("integer", "number")}
@@ -46,7 +53,7 @@ _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regressio
 
 def plural(modality: str) -> str:
     """What several of a modality's rows are called."""
-    return modality if modality.endswith("s") else f"{modality}s"
+    return {"fusion": "fusion rows"}.get(modality, modality if modality.endswith("s") else f"{modality}s")
 
 
 def for_tables(value: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +98,12 @@ def for_series(value: dict[str, Any]) -> dict[str, Any]:
 
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     """A recipe with what follows from its modality."""
-    lay_out = {"table": for_tables, "text": for_texts, "series": for_series}.get(str(value.get("modality")))
+    lay_out = {
+        "table": for_tables,
+        "text": for_texts,
+        "series": for_series,
+        "fusion": for_fusion,
+    }.get(str(value.get("modality")))
     return lay_out(value) if lay_out else value
 
 

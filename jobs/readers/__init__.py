@@ -14,6 +14,7 @@ from types import ModuleType
 
 from conf import Config, runs
 from conf.schema import Recipe, Source
+from conf.schema.fusion import LABEL, given_by, join_columns
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.windows import SERIES_COLUMNS
 from jobs.readers.record import Piece, Reading, Record
@@ -32,14 +33,19 @@ def reading(config: Config, source: Source) -> Reading:
         labels=tuple(recipe.labels),
         masks=form is not None and form.masks,
         boxes=form is not None and form.boxes,
-        columns=_columns(recipe),
+        columns=_columns(recipe, source),
         window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
-        label=recipe.label_column if task or recipe.modality in ("text", "series") else None,
+        label=recipe.label_column if task or recipe.modality in ("text", "series", "fusion") else None,
     )
 
 
-def _columns(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+def _columns(recipe: Recipe, source: Source) -> tuple[tuple[str, str], ...]:
     """Names and types of what is read of a record, where it has several columns."""
+    if recipe.modality == "fusion":
+        types = {name: column.type for name, column in recipe.columns.items()} | {"series": "series", "image": "image"}
+        wanted = [*given_by(recipe)[source.name], *join_columns(recipe)]
+        kept = [name for name in wanted if name != LABEL or recipe.pairs is None]
+        return tuple((name, types.get(name, "category")) for name in dict.fromkeys(kept))
     if recipe.modality == "series":
         return tuple((name, "series" if name == "series" else "category") for name in SERIES_COLUMNS)
     if recipe.modality == "text":

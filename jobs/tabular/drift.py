@@ -96,6 +96,7 @@ _FITS = {
     "date": ("date", "timestamp", "string", "null"),
     "datetime": ("date", "timestamp", "string", "null"),
     "series": ("list", "fixed_size_list", "string", "null"),
+    "image": ("binary", "fixed_size_binary", "struct", "null"),
     "id": ("int", "uint", "decimal", "string", "dictionary", "null"),
 }
 
