@@ -128,9 +128,10 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
     """The columns that are read of a source, where records have several."""
     if recipe.modality == "fusion":
-        read = {"columns": columns_of(recipe), "label": "label", "pairs": recipe.pairs is not None}
+        read: dict[str, Any] = {"columns": columns_of(recipe), "label": "label", "pairs": recipe.pairs is not None}
         window = [recipe.series.length, len(recipe.series.channels)] if recipe.series else None
         join = recipe.join.model_dump(mode="json") if recipe.join else None
+        read["streams"] = recipe.streams.model_dump(mode="json") if recipe.streams else None
         return {**read, "window": window, "join": join, "boxes": recipe.image is not None and recipe.image.boxes}
     if recipe.modality == "text":
         return {"columns": list(TEXT_COLUMNS), "label": "label"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Split
-from conf.schema.fusion import Join, Pairs, check_fusion
+from conf.schema.fusion import Join, Pairs, Streams, check_fusion
 from conf.schema.images import ImageForm
 from conf.schema.making import (
     IMAGE_MODELS,
@@ -63,6 +63,7 @@ class Recipe(Part):
     sources: list[Source] = Field(min_length=1)
     join: Join | None = None
     pairs: Pairs | None = None
+    streams: Streams | None = None
     clean: Clean = Clean()
     split: Split
     label: Label | None = None
@@ -102,7 +103,7 @@ class Recipe(Part):
         else:
             check_tables(self)
         check_words(self)
-        said = [name for name in ("join", "pairs") if getattr(self, name)]
+        said = [name for name in ("join", "pairs", "streams") if getattr(self, name)]
         if said and self.modality != "fusion":
             raise ValueError(f"{said[0]} goes with modality: fusion, and this one is {self.modality}")
         return self
@@ -144,6 +145,7 @@ __all__ = [
     "Evaluate", "Fill", "Gate", "Generate", "ImageForm", "Join",
     "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Pairs", "Part", "Positive", "RayRuntime", "Recipe",
     "Rows",
-    "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Task",
+    "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime", "Split", "Step", "Steps", "Streams",
+    "Task",
     "TextForm", "Train", "TrainRuntime",
 ]  # fmt: skip

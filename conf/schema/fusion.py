@@ -74,6 +74,25 @@ class Pairs(Part):
         return self
 
 
+class Streams(Part):
+    """How clips are cut: windows of `window_s` every `hop_s` on a clock of `rate_hz`, in step and shifted.
+
+    Each shift is a label besides 0. A film's window shows `frames` of its frames; gaps of up to `max_gap_s` are filled.
+    """
+
+    window_s: float = Field(gt=0)
+    hop_s: float = Field(gt=0)
+    rate_hz: float = Field(gt=0, le=10_000)
+    shifts_s: list[float] = Field(min_length=1)
+    frames: Positive = Field(default=4, le=64)
+    max_gap_s: float = Field(default=0.2, gt=0)
+
+    @property
+    def labels(self) -> list[str]:
+        """The shifts as labels, 0 among them."""
+        return [f"{shift:g}" for shift in (0.0, *self.shifts_s)]
+
+
 def payloads_of(recipe: Recipe) -> tuple[str, ...]:
     """The payloads that the rows hold, in the order of PAYLOADS."""
     return tuple(name for name in PAYLOADS if getattr(recipe, name))
@@ -105,7 +124,8 @@ def for_fusion(value: dict[str, Any]) -> dict[str, Any]:
 def check_fusion(recipe: Recipe) -> None:
     """Raise ValueError where a recipe of several payloads does not hold together."""
     there = payloads_of(recipe)
-    if len(there) < 2:
+    several = recipe.series is not None and len(recipe.series.channels) > 1 and recipe.streams is not None
+    if len(there) < 2 and not several:
         raise ValueError(
             f"a fusion row holds two payloads or more, of {', '.join(PAYLOADS)};"
             f" this one has {', '.join(there) or 'none'}"
@@ -125,6 +145,7 @@ def check_fusion(recipe: Recipe) -> None:
     _check_judges(recipe, there)
     _check_sources(recipe)
     _check_pairs(recipe, there)
+    _check_streams(recipe)
     if recipe.clean.outliers is not None and (recipe.image is None or recipe.clean.outliers.action == "clip"):
         raise ValueError("outliers are told by the image: they need image:, and action quarantine or flag")
 
@@ -176,6 +197,27 @@ def _check_pairs(recipe: Recipe, there: tuple[str, ...]) -> None:
         raise ValueError(f"pairs: labels must be [{pairs.mismatch}, {pairs.match}]; they are {there_are}")
     if pairs.same is not None and pairs.same not in recipe.columns:
         raise ValueError(f"pairs.same is {pairs.same}, which is not among the columns")
+
+
+def _check_streams(recipe: Recipe) -> None:
+    """Clips need to be told how they are cut; what rows share stays in one split by its group."""
+    streams = recipe.streams
+    of_clips = [source.name for source in recipe.sources if source.reader == "streams"]
+    if (streams is not None) != bool(of_clips):
+        raise ValueError("streams: goes with sources of the reader streams, which cut clips by it")
+    if (streams is not None or (recipe.join and recipe.join.reuse)) and not recipe.split.group:
+        raise ValueError("rows cut from one recording must stay in one split: say split: {group: true}")
+    if streams is None:
+        return
+    if recipe.series is None or recipe.text is not None or recipe.columns:
+        raise ValueError(
+            "rows of streams have series:, with a channel for each stream, and image: where there is a film"
+        )
+    steps = round(streams.window_s * streams.rate_hz)
+    if recipe.series.length != steps:
+        raise ValueError(f"series.length is {recipe.series.length}; window_s times rate_hz is {steps}")
+    if sorted(streams.labels) != sorted(recipe.labels):
+        raise ValueError(f"labels must be the shifts {', '.join(streams.labels)}; they are {', '.join(recipe.labels)}")
 
 
 def columns_of(recipe: Recipe) -> list[str]:

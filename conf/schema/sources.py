@@ -17,7 +17,7 @@ class Source(Part):
         "sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta",
         "csv", "json_lines", "orc", "jdbc", "sklearn_table", "text_folder",
         "bundled_text", "ts", "blocks",
-        "captions", "captioned_digits",
+        "captions", "captioned_digits", "streams",
     ]  # fmt: skip
     path: str | None = None
     images: str | None = None

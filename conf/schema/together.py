@@ -41,7 +41,17 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "outliers": (),
     },
     "fusion": {
-        "reader": ("captions", "captioned_digits", "parquet", "delta", "csv", "json_lines", "orc", "image_folder"),
+        "reader": (
+            "captions",
+            "captioned_digits",
+            "streams",
+            "parquet",
+            "delta",
+            "csv",
+            "json_lines",
+            "orc",
+            "image_folder",
+        ),
         "model": (),
         "judge": (*(judge for judges in JUDGES.values() for judge in judges), JOINT, TOWERS),
         "outliers": ("robust_z",),

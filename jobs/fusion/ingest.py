@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNORDERED", "frame", "ids", "pieces", "positions", "raw_schema", "read_frame", "read_piece"]
 
-OWN = ("captions", "captioned_digits")
+OWN = ("captions", "captioned_digits", "streams")
 _BATCH_ROWS = 1024
 _BATCH_BYTES = 16 << 20
 

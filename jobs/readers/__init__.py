@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from conf import Config, runs
 from conf.schema import Recipe, Source
@@ -34,9 +35,17 @@ def reading(config: Config, source: Source) -> Reading:
         masks=form is not None and form.masks,
         boxes=form is not None and form.boxes,
         columns=_columns(recipe, source),
+        streams=_streams(recipe),
         window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
         label=recipe.label_column if task or recipe.modality in ("text", "series", "fusion") else None,
     )
+
+
+def _streams(recipe: Recipe) -> dict[str, Any]:
+    """How clips are cut, in plain values."""
+    if recipe.streams is None or recipe.series is None:
+        return {}
+    return {**recipe.streams.model_dump(mode="json"), "channels": list(recipe.series.channels)}
 
 
 def _columns(recipe: Recipe, source: Source) -> tuple[tuple[str, str], ...]:
