@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from udfs import hashing, records
+from udfs import hashing, names, records
 from udfs.fusion import template
 from udfs.fusion.rows import Box, Rows
 from udfs.image import codec, longtail
@@ -207,17 +207,25 @@ def _run(
     prefix: str, first: int, steps: list[tuple[str, dict[str, Any]]], form: FusionForm, statistics: Statistics | None
 ) -> Run:
     """Compile one run; a StepError says at which place of the whole list."""
+    for place, (name, _) in enumerate(steps):
+        if not name.startswith(longtail.PREFIX) and _mixes(name, first + place):
+            raise StepError(
+                f"{name} mixes two rows, and would part a row's {prefix} from what else it holds: leave it out.",
+                first + place,
+            )
     try:
         compiled = _compiled(prefix, steps, form, statistics)
     except StepError as error:
         raise StepError(str(error), None if error.place is None else first + error.place) from error
-    for place, step in enumerate(compiled.steps):
-        if step.kind == "mixing":
-            raise StepError(
-                f"{step.name} mixes two rows, and would part a row's {prefix} from what else it holds: leave it out.",
-                first + place,
-            )
     return Run(prefix, first, compiled)
+
+
+def _mixes(name: str, place: int) -> bool:
+    """Whether a step mixes rows. Raises StepError for one that is none."""
+    try:
+        return names.kind_of(names.resolve(name)) == "mixing"
+    except StepError as error:
+        raise StepError(str(error), place) from error
 
 
 def _compiled(

@@ -32,7 +32,7 @@ class Towers(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        self.image = SmallNet(*shape, classes).features
+        self.image, self.classes = SmallNet(*shape, classes).features, classes
         hidden = next(layer.out_features for layer in reversed(self.image) if isinstance(layer, nn.Linear))
         self.seen = nn.Linear(hidden, WIDTH)
         self.embed = nn.EmbeddingBag(BUCKETS, WIDTH, mode="mean")
@@ -57,7 +57,7 @@ class TowersJudge:
 
     def predict(self, payload: Payload) -> Numbers:
         """float64[N, classes]."""
-        said = [np.zeros((0, self.net.classify[1].out_features))]
+        said = [np.zeros((0, self.net.classes))]
         with one_way(self.threads), torch.inference_mode():
             for at in range(0, count(payload), BLOCK):
                 images, texts = (payload[name][at : at + BLOCK] for name in ("image", "text"))

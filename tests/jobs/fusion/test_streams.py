@@ -124,7 +124,7 @@ def test_clips_that_cannot_be_read_are_refused_alone(tmp_path):
 
 
 def test_two_series_of_unlike_rates_are_cut_on_one_clock(tmp_path):
-    """10 and 7 values a second, unsorted, one doubled, a short gap: both on 5 a second, a long gap costs its windows."""
+    """10 and 7 values a second, backwards, one doubled: both on 5 a second, and a long gap costs its windows."""
     place = tmp_path / "clips" / "one"
     place.mkdir(parents=True)
     for name, rate, seconds in (("wind", 10, 30), ("wave", 7, 30)):
@@ -139,7 +139,6 @@ def test_two_series_of_unlike_rates_are_cut_on_one_clock(tmp_path):
     for row in rows:
         window = np.array(json.loads(row["series"])).reshape(20, 2)
         start = int(row["at"].rpartition("#")[2].partition("+")[0]) / 1e6
-        assert not start < 14 < start + 4 + float(row["label"]) - 0.5 or start >= 13.9 or row["label"]
         clock = start + (np.arange(20) + 0.5) / 5
         assert np.abs(window[:, 0] - np.sin(clock)).max() < 0.12
         assert np.abs(window[:, 1] - np.sin(clock + float(row["label"]))).max() < 0.2
