@@ -113,6 +113,8 @@ def for_fusion(value: dict[str, Any]) -> dict[str, Any]:
     laid = dict(value)
     if "text" in value and value["text"] is None:
         laid["text"] = {}
+    if value.get("pairs") is not None and isinstance(value.get("split"), dict):
+        laid["split"] = {"stratify": None, **value["split"]}  # mismatches are made once rows are split
     evaluate = value.get("evaluate")
     if evaluate is None or (isinstance(evaluate, dict) and "judges" not in evaluate):
         there = [name for name in PAYLOADS if laid.get(name) is not None]
@@ -195,6 +197,8 @@ def _check_pairs(recipe: Recipe, there: tuple[str, ...]) -> None:
     if {pairs.match, pairs.mismatch} != set(recipe.labels):
         there_are = ", ".join(recipe.labels)
         raise ValueError(f"pairs: labels must be [{pairs.mismatch}, {pairs.match}]; they are {there_are}")
+    if recipe.split.stratify is not None:
+        raise ValueError("pairs are made once rows are split, which have one label until then: say stratify: null")
     if pairs.same is not None and pairs.same not in recipe.columns:
         raise ValueError(f"pairs.same is {pairs.same}, which is not among the columns")
 

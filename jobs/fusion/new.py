@@ -177,7 +177,7 @@ def _cleaning(found: Captions) -> list[str]:
         "    - text.reject_empty",
         commented("Rows are copies where image, caption and cells are all the same. Like images stay in one split.", 2),
         "  duplicates: {exact: drop, near: group, max_distance_bits: 2}",
-        f"split: {{test: {test}, val: {val}, rest: train, stratify: label}}",
+        f"split: {{test: {test}, val: {val}, rest: train}}",
     ]
 
 

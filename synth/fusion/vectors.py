@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from synth.fusion.rows import Numbers, Payload, Rows
+from synth.fusion.rows import Numbers, Payload, Rows, count
 from synth.judges.vectors import Projection
 from synth.series.scaled import flat, scale_of, scaled
 from synth.tables.judges.encoding import Encoding
@@ -39,6 +39,8 @@ class Space:
 
     def __call__(self, payload: Payload) -> Numbers:
         """float64[N, D]."""
+        if not count(payload):
+            return np.zeros((0, len(self.centre)))
         numbers = self.encode(payload[self.name])
         found = self.reduce.transform(numbers) if self.reduce is not None else numbers
         return (np.asarray(found, np.float64) - self.centre) / self.width

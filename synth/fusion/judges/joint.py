@@ -51,7 +51,10 @@ class Features:
 def _raw(spaces: Sequence[Space], payload: Payload) -> Numbers:
     """Vectors side by side, then the products of every two payloads' vectors."""
     vectors = [space(payload) for space in spaces]
-    products = [np.einsum("ni,nj->nij", one, two).reshape(len(one), -1) for one, two in combinations(vectors, 2)]
+    products = [
+        np.einsum("ni,nj->nij", one, two).reshape(len(one), one.shape[1] * two.shape[1])
+        for one, two in combinations(vectors, 2)
+    ]
     return np.concatenate([*vectors, *products], axis=1)
 
 

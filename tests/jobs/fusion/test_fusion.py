@@ -151,7 +151,10 @@ def test_sources_are_joined_by_key_and_what_has_no_partner_is_refused(spark, tmp
     photos += [{"file": "029.png", "tag": "t30"}]
     captions(tmp_path, photos, "photos.csv")
     notes = [{"tag": f"t{n}", **{k: v for k, v in row(n).items() if k != "file"}} for n in range(28)]
-    notes += [{**notes[7], "text": "the key of seven once more"}, {**notes[8], "tag": "t30"}]
+    notes += [
+        {**notes[7], "text": "the key of seven once more"},
+        {**notes[8], "tag": "t30", "text": "the thirtieth of them"},
+    ]
     captions(tmp_path, notes, "notes.csv")
     config = joined_by_key(tmp_path, split={"train": 10, "val": 5, "rest": "test"})
     counts = run(spark, config, "ingest").counts
