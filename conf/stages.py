@@ -33,6 +33,7 @@ class Stage:
     of_tables: tuple[str, ...] = ()
 
 
+UNSAID: tuple[str, list[str]] = ("gives", [])  # of a source that is not joined: what it does not say decides nothing
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
 _MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images are scaled by their range alone
 _REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
@@ -117,7 +118,9 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "generator": _trained(made),
         "relations": [each for each in whole["clean"]["rules"] if each["name"].rpartition(".")[2] == "relation"],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
-        "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
+        "sources": [
+            {k: v for k, v in source.items() if k != "about" and (k, v) != UNSAID} for source in whole["sources"]
+        ],
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
     own = ("text", "series") if recipe.modality == "fusion" else (recipe.modality,)

@@ -104,7 +104,8 @@ def _typed(rows: DataFrame, schema: pa.Schema) -> DataFrame:
     for field in from_arrow_schema(schema):
         readable = field.name in rows.columns and field.name != "series"  # of which `raw` has the numbers as text
         cell = F.col(field.name) if readable else F.lit(None)  # what later stages add
-        read = cell.try_cast(field.dataType) if readable else cell.cast(field.dataType)  # cells may be of any text
+        is_text = readable and rows.schema[field.name].dataType.simpleString() == "string"
+        read = cell.try_cast(field.dataType) if is_text else cell.cast(field.dataType)  # cells may be of any text
         typed.append(read.alias(field.name))
     return rows.select(*typed)
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from conf import Config
 from conf.runs import Place
 from conf.schema.fusion import Pairs
-from jobs.duplicates import salted
 from jobs.staging import lay_down
 from jobs.verdicts import FATE, KEPT
 from udfs import records
@@ -94,7 +93,7 @@ def _cell() -> Column:
     """Which part of a split a row is paired in, by a hash of its group: captions of one picture see each other."""
     from pyspark.sql import functions as F
 
-    return F.pmod(F.conv(salted("pairs", "row_group"), 16, 10).cast("decimal(20,0)").cast("bigint"), F.col("cells"))
+    return F.pmod(F.xxhash64("row_group"), F.col("cells"))
 
 
 @dataclass(frozen=True)

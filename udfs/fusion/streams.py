@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from udfs.series.repair import fill_gaps, regular, sorted_steps
 
 MICROSECONDS = 1_000_000
+MOST_SECONDS = 1e11  # some thousand years either way
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]  # (T, C)
 Frames = NDArray[np.uint8]  # (T, H, W, C)
@@ -44,8 +45,11 @@ class Stream:
 
 
 def microseconds(seconds: Sequence[float] | NDArray[np.float64]) -> Times:
-    """Seconds as whole microseconds."""
-    return np.rint(np.asarray(seconds, np.float64) * MICROSECONDS).astype(np.int64)
+    """Seconds as whole microseconds. Raises ValueError for what is no moment."""
+    told = np.asarray(seconds, np.float64)
+    if not (np.abs(told) < MOST_SECONDS).all():
+        raise ValueError("times must be numbers of seconds")
+    return np.rint(told * MICROSECONDS).astype(np.int64)
 
 
 def on_clock(times_us: Times, values: Values, step_us: int, max_gap_us: int) -> Stream:

@@ -94,37 +94,48 @@ def _windows(task: Reading, clip: Clip, name: str) -> Iterator[dict[str, Any]]:
     window, hop, gap = (int(microseconds([told[key]])[0]) for key in ("window_s", "hop_s", "max_gap_s"))
     has_film = any(column == "image" for column, _ in task.columns)
     streams = {channel: _stream(clip, channel, step, gap) for channel in told["channels"]}
-    times, frames = _film(clip) if has_film else (np.zeros(0, np.int64), [])
-    first = int(times[0]) if has_film else streams[told["channels"][0]].start_us
-    last = int(times[-1]) + gap if has_film else streams[told["channels"][0]].end_us
+    film, lead = _Film(clip) if has_film else None, streams[told["channels"][0]]
+    first_file = _file_of(clip, told["channels"][0])
+    led = {channel for channel in streams if film is None and _file_of(clip, channel) == first_file}
+    first = int(film.times[0]) if film else lead.start_us
+    last = int(film.times[-1]) + gap if film else lead.end_us
     for start in starts(first, last, window, hop, step).tolist():
         places = None
-        if has_film:
+        if film:
             wanted = start + (np.arange(told["frames"]) * 2 + 1) * window // (2 * told["frames"])
-            places = nearest_frames(times, wanted, gap)
+            places = nearest_frames(film.times, wanted, gap)
             if places is None:
                 continue
         for shift_s in (0.0, *told["shifts_s"]):
             shift = int(microseconds([shift_s])[0])
             cut = [
-                stream.cut(start + (0 if not has_film and place == 0 else shift), window // step)
-                for place, stream in enumerate(streams.values())
+                stream.cut(start + (0 if channel in led else shift), window // step)
+                for channel, stream in streams.items()
             ]
             if any(values is None for values in cut):
                 continue
             series = written(np.concatenate([v for v in cut if v is not None], axis=1).ravel().tolist())
             at = f"{start} {shift_s:g}"
             row: dict[str, Any] = {"label": f"{shift_s:g}", "series": series, "at": at.replace(" ", "+")}
-            if places is not None:
-                row["image"] = encode([strip(np.stack([frames[place] for place in places.tolist()]))], "png")[0]
+            if film and places is not None:
+                row["image"] = film.strip(places.tolist())
             yield row
 
 
+def _file_of(clip: Clip, channel: str) -> str:
+    """The file that a channel comes from."""
+    sound = f"{channel}{SOUND}"
+    return sound if sound in clip else f"{channel.partition('_')[0]}.csv"
+
+
 def _stream(clip: Clip, channel: str, step_us: int, gap_us: int) -> Stream:
-    """The stream of one channel."""
-    if f"{channel}{SOUND}" in clip:
+    """The stream of one channel. Raises _Unread for one that is missing, or cannot be brought onto the clock."""
+    if _file_of(clip, channel).endswith(SOUND):
         rate, samples = _sound(clip[f"{channel}{SOUND}"], channel)
-        return envelope(samples, rate, step_us)
+        try:
+            return envelope(samples, rate, step_us)
+        except ValueError as error:  # of more steps than a stream may have
+            raise _Unread(UNREADABLE, f"{channel}{SOUND}: {error}") from error
     stem, _, column = channel.partition("_")
     if f"{stem}.csv" not in clip:
         raise _Unread(MISSING, f"there is neither {channel}{SOUND} nor {stem}.csv for the channel {channel}")
@@ -132,10 +143,10 @@ def _stream(clip: Clip, channel: str, step_us: int, gap_us: int) -> Stream:
         text = clip[f"{stem}.csv"].decode("utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text)))
         times = microseconds([float(row[TIME]) for row in rows])
-        values = np.array([[float(row[column] or "nan")] for row in rows])
+        values = np.array([[float(row[column] or "nan")] for row in rows]).reshape(len(rows), 1)
+        return on_clock(times, values, step_us, gap_us)
     except (UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise _Unread(UNREADABLE, f"{stem}.csv needs the columns {TIME} and {column}, of numbers: {error}") from error
-    return on_clock(times, values, step_us, gap_us)
 
 
 def _sound(data: bytes, channel: str) -> tuple[int, np.ndarray]:
@@ -154,21 +165,34 @@ def _sound(data: bytes, channel: str) -> tuple[int, np.ndarray]:
     return rate, (samples - 128 if width == 1 else samples) / full
 
 
-def _film(clip: Clip) -> tuple[np.ndarray, list[np.ndarray]]:
-    """(times in microseconds, ascending; frames) of what lies in `frames/`."""
-    names = sorted(name for name in clip if name.startswith(f"{FRAMES}/") and name.lower().endswith(SUFFIXES))
-    if not names:
-        raise _Unread(MISSING, f"there are no images in {FRAMES}/")
-    times = _times(clip, names)
-    images, reasons = decode([clip[name] for name in names], None, None, 3)
-    bad = [f"{name}: {reason}" for name, reason in zip(names, reasons, strict=True) if reason]
-    if bad:
-        raise _Unread(UNREADABLE, f"{bad[0]} ({len(bad)} of {len(names)} frames)")
-    sizes = {image.shape for image in images}
-    if len(sizes) > 1:
-        raise _Unread(UNREADABLE, f"frames have {len(sizes)} sizes, such as {sorted(sizes)[0]} and {sorted(sizes)[-1]}")
-    order = np.argsort(times, kind="stable")
-    return times[order], [images[place] for place in order.tolist()]
+class _Film:
+    """Frames in the order of time, decoded when they are asked for: a film is far larger than its files."""
+
+    def __init__(self, clip: Clip) -> None:
+        names = sorted(name for name in clip if name.startswith(f"{FRAMES}/") and name.lower().endswith(SUFFIXES))
+        if not names:
+            raise _Unread(MISSING, f"there are no images in {FRAMES}/")
+        times = _times(clip, names)
+        order = np.argsort(times, kind="stable")
+        self.times, self._names, self._clip = times[order], [names[place] for place in order.tolist()], clip
+        self._held: dict[int, np.ndarray] = {}
+
+    def strip(self, places: list[int]) -> bytes:
+        """The frames at these places side by side, as PNG. Raises _Unread for one that cannot be decoded."""
+        self._held = {place: frame for place, frame in self._held.items() if place in places}
+        for place in places:
+            if place not in self._held:
+                self._held[place] = self._frame(place)
+        frames = [self._held[place] for place in places]
+        if len({frame.shape for frame in frames}) > 1:
+            raise _Unread(UNREADABLE, f"frames near {self._names[places[0]]} have several sizes")
+        return encode([strip(np.stack(frames))], "png")[0]
+
+    def _frame(self, place: int) -> np.ndarray:
+        images, reasons = decode([self._clip[self._names[place]]], None, None, 3)
+        if reasons[0] is not None:
+            raise _Unread(UNREADABLE, f"{self._names[place]}: {reasons[0]}")
+        return images[0]
 
 
 def _times(clip: Clip, names: list[str]) -> np.ndarray:
