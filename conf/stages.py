@@ -12,6 +12,7 @@ from typing import Any
 
 from conf.schema import Recipe
 from conf.schema.behaviour import EVENT_COLUMNS
+from conf.schema.fusion import columns_of
 from conf.schema.texts import TEXT_COLUMNS
 
 
@@ -33,6 +34,7 @@ class Stage:
     of_series: tuple[str, ...] = ()
 
 
+UNSAID: tuple[str, list[str]] = ("gives", [])  # of a source that is not joined: what it does not say decides nothing
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
 _MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images are scaled by their range alone
 _REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
@@ -118,6 +120,11 @@ def in_recipe(each: Stage, recipe: Recipe) -> bool:
     return True
 
 
+def has_cells(recipe: Recipe) -> bool:
+    """Whether rows have columns that are encoded by statistics of train rows."""
+    return recipe.modality == "table" or (recipe.modality == "fusion" and bool(recipe.columns))
+
+
 def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     """The values of the recipe that decide what the stage makes, as plain JSON."""
     whole = recipe.model_dump(mode="json")
@@ -129,21 +136,31 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "choice": whole["augment"],
         "judging": {key: whole["evaluate"][key] for key in ("judges", "steps", "batch_size", "max_rows")},
         "cells": _cells(recipe),
-        "table": {key: whole[key] for key in ("columns", "missing", "task")} if recipe.modality == "table" else None,
+        "table": {key: whole[key] for key in ("columns", "missing", "task")} if has_cells(recipe) else None,
         "generator": _trained(made),
         "relations": [each for each in whole["clean"]["rules"] if each["name"].rpartition(".")[2] == "relation"],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
-        "sources": [{k: v for k, v in source.items() if k != "about"} for source in whole["sources"]],
+        "sources": [
+            {k: v for k, v in source.items() if k != "about" and (k, v) != UNSAID} for source in whole["sources"]
+        ],
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
-    own = recipe.modality
+    own = ("text", "series") if recipe.modality == "fusion" else (recipe.modality,)
+    kinds = ("text", "series", "behaviour")
+    more = {name: whole[name] for name in own if name in kinds and "image" in each.parts}
     if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
-        found["missing"] = whole["missing"]
-    return found | ({own: whole[own]} if own in ("text", "series", "behaviour") and "image" in each.parts else {})
+        more["missing"] = whole["missing"]
+    return found | more | ({"pairs": whole["pairs"]} if each.name == "clean" and recipe.pairs else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
     """The columns that are read of a source, where records have several."""
+    if recipe.modality == "fusion":
+        read: dict[str, Any] = {"columns": columns_of(recipe), "label": "label", "pairs": recipe.pairs is not None}
+        window = [recipe.series.length, len(recipe.series.channels)] if recipe.series else None
+        join = recipe.join.model_dump(mode="json") if recipe.join else None
+        read["streams"] = recipe.streams.model_dump(mode="json") if recipe.streams else None
+        return {**read, "window": window, "join": join, "boxes": recipe.image is not None and recipe.image.boxes}
     if recipe.modality == "text":
         return {"columns": list(TEXT_COLUMNS), "label": "label"}
     if recipe.series is not None:  # readers refuse windows of another form
@@ -173,7 +190,8 @@ def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str
     if each.reads == ("*",):
         return [(key, "") for key in keys(recipe) if key != "report"]
     found: list[tuple[str, str]] = []
-    more = {"table": each.of_tables, "behaviour": each.of_tables, "series": each.of_series}.get(recipe.modality, ())
+    kind = "table" if has_cells(recipe) else recipe.modality
+    more = {"table": each.of_tables, "behaviour": each.of_tables, "series": each.of_series}.get(kind, ())
     for read in (*each.reads, *more):
         name, output = read.split(".")
         name = ("clean" if recipe.label is None else "label") if name == "real" else name

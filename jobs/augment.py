@@ -7,7 +7,7 @@ more copy adds exactly that copy's rows, and another step makes all of them anew
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from jobs.ways import way_of
 from udfs import records
 from udfs.children import AnyCompiled, Children, makers
 from udfs.families import family_of
+from udfs.fusion.compiled import CompiledFusion
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -51,7 +52,8 @@ def run(spark: SparkSession, config: Config) -> StageResult:
     staged = count(counted)
     if staged != planned:
         raise StageError(f"augment: {planned:,} rows were planned and {staged:,} staged in {path}. Please report this.")
-    counts = {"planned": planned, "staged": staged, "copies": augment.copies if augment else 0}
+    flags = _flagged(spark, path, steps) if augment else {}
+    counts = {"planned": planned, "staged": staged, "copies": augment.copies if augment else 0, **flags}
     return StageResult(counts, {"rows": digest(counted)})
 
 
@@ -68,6 +70,16 @@ def nothing(spark: SparkSession, schema: pa.Schema) -> DataFrame:
     from pyspark.sql.pandas.types import from_arrow_schema
 
     return spark.createDataFrame([], from_arrow_schema(schema))
+
+
+def _flagged(spark: SparkSession, path: str, steps: AnyCompiled) -> dict[str, Any]:
+    """How many children have which flag, where steps may leave a row as it was and flag it."""
+    from pyspark.sql import functions as F
+
+    if not isinstance(steps, CompiledFusion):
+        return {}
+    flags = spark.read.parquet(path).select(F.explode("row_flags").alias("flag")).groupBy("flag").count().collect()
+    return {"flags": {row["flag"]: row["count"] for row in sorted(flags)}}
 
 
 def children(

@@ -45,7 +45,7 @@ def run(spark: SparkSession, config: Config) -> StageResult:
         outcome = verdicts.write(whole, place.folder, schema, way.label_column(config.recipe))
         bar.advance(arrived)
         counts = outcome.counts() | counted | more
-        _check_law(counts, arrived)
+        _check_law(counts, arrived + counts.get("made", 0))
         if counts["refused"] or exists(spark, config, "quarantine"):
             publish_refused(spark, config, STAGE, f"{place.folder}/refused", records.refused_schema(schema))
         _check_classes(config, counts)

@@ -172,8 +172,8 @@ def new(
         Path,
         typer.Option(
             "--from",
-            help="A table, texts, recordings (CSV, JSON lines, Parquet, ORC, Delta; file, folder, pattern); or images:"
-            " a folder with one folder a class or a CSV manifest, or an NPZ.",
+            help="A table, texts, recordings (CSV, JSON lines, Parquet, ORC, Delta; file, folder, pattern); images: a"
+            " folder with one folder a class or a CSV manifest, or an NPZ; or images and a file of captions.",
             show_default=False,
         ),
     ],
@@ -185,10 +185,11 @@ def new(
     import conf
     from jobs.new import check_name
     from jobs.terminal import screen
+    from jobs.written import written
 
     check_name(name)
     file = Path(f"{name}.yaml")
-    text, told = _written(name, source, label, file)
+    text, told = written(name, source, label, file)
     if dry_run:
         screen().result.print(text, markup=False)
         return
@@ -197,21 +198,6 @@ def new(
     file.write_text(text, "utf-8")
     conf.load(f"./{file}")
     screen().result.print(f"./{file}: {told}. Next: seedbed run ./{file}", markup=False)
-
-
-def _written(name: str, source: Path, label: str | None, file: Path) -> tuple[str, str]:
-    """The text of a recipe for what lies at `source`, and in a few words what that is."""
-    from jobs.tabular import look as tables
-
-    if tables.is_table(source):
-        from jobs.series import new as tabled
-
-        return tabled.written(name, source, label, file)
-    from jobs import new as images
-    from jobs.look import look_at
-
-    seen = look_at(source, label)
-    return images.write(name, seen, file), f"{seen.total:,} images, {len(seen.labels)} classes"
 
 
 @app.command(rich_help_panel=DAILY)

@@ -21,6 +21,7 @@ from conf.errors import RecipeError, StageError
 from conf.runs import Done
 from jobs import report_rows
 from jobs.plain_tables import rows as rows_in
+from jobs.ways import way_of
 from udfs import records
 
 ID_HEX = records.MAKER_HEX + records.WHICH_HEX
@@ -96,7 +97,7 @@ def _compare(found: Explained, made: bytes | None, what: str) -> None:
 
 def _compare_row(found: Explained, made: pa.Table, what: str) -> None:
     """Whether the row's payload is what was made: its image, or all of its cells by their hash."""
-    if "image" in made.schema.names:
+    if "image" in made.schema.names and "text" not in made.schema.names:
         _compare(found, made.column("image")[0].as_py(), what)
         return
     found.same = made.column("row_hash")[0].as_py() == found.row["row_hash"]
@@ -127,6 +128,9 @@ def _real(config: Config, found: Explained) -> None:
         from jobs.behaviour.again import user_again
 
         found.again, found.same = user_again(config, source, row)
+        return
+    if config.recipe.modality == "fusion":
+        found.again = f"{UNKNOWN}: records of several payloads are read again by `seedbed ingest` alone"
         return
     if "image" not in row:
         from jobs.series.again import window_again
@@ -214,24 +218,7 @@ def _augmented(config: Config, found: Explained) -> None:
     if len(parents) < len(row["row_parents"] or []):
         found.again = f"{UNKNOWN}: a parent is no longer there"
         return
-    if config.recipe.modality == "table":
-        from jobs.tabular.again import child_batch
-
-        batch = child_batch(config.recipe, row, parents)
-    elif config.recipe.modality == "text":
-        from jobs.texts.again import child_batch as text_batch
-
-        batch = text_batch(row, parents)
-    elif config.recipe.modality == "series":
-        from jobs.series.again import child_batch as series_batch
-
-        batch = series_batch(row, parents)
-    elif config.recipe.modality == "behaviour":
-        from jobs.behaviour.again import child_batch as user_batch
-
-        batch = user_batch(config.recipe, row, parents)
-    else:
-        batch = _child_batch(row, parents, bool(compiled.needs_partners))
+    batch = way_of(config.recipe, "again").child_batch(config.recipe, row, parents)
     for told in compiled.explain(batch, seed)[0]["steps"]:
         drawn = ", ".join(f"{name} {_short(value)}" for name, value in told["parameters"].items())
         found.lines.append(f"  {told['step']}: {drawn or ('applied' if told['fired'] else 'not drawn')}")
@@ -247,37 +234,6 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_short, value))}]"
     return str(value)
-
-
-def _child_batch(row: dict[str, Any], parents: dict[str, dict[str, Any]], mixes: bool) -> pa.RecordBatch:
-    """The row as augment hands it to the steps: its primary id, its first parent's payload, its partner beside it."""
-    first, *others = row["row_parents"]
-    parent = parents[first]
-    primary = records.child_id(row["row_id"][: records.MAKER_HEX], [first])
-    columns = {**parent, "row_id": primary, "row_parents": [first]}
-    schema = [pa.field(name, pa.array([value]).type) for name, value in columns.items()]
-    arrays = [
-        pa.array([value], _type_of(name) or field.type)
-        for (name, value), field in zip(columns.items(), schema, strict=True)
-    ]
-    names = list(columns)
-    if mixes:
-        partner = parents[others[0]] if others else None
-        told = {
-            "partner_image": partner and partner["image"],
-            "partner_label": partner and partner["label"],
-            "partner_id": others[0] if others else None,
-        }
-        names += list(told)
-        arrays += [
-            pa.array([value], pa.binary() if name == "partner_image" else pa.string()) for name, value in told.items()
-        ]
-    return pa.RecordBatch.from_arrays(arrays, names=names)
-
-
-def _type_of(name: str) -> pa.DataType | None:
-    schema = records.image_schema(masks=True, boxes=True)
-    return schema.field(name).type if name in schema.names else None
 
 
 def _steps_of(config: Config, maker: str) -> tuple[Any, int]:

@@ -40,7 +40,8 @@ COLUMNS = (*LINEAGE_SHOWN, "label", "soft_label", "image")
 
 def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Counter[str]:
     """Write the rows of `splits` (all where empty) below the new folder `to`; returns rows by split."""
-    kinds = {"image": KINDS, "behaviour": EVENT_KINDS}.get(config.recipe.modality, TABLE_KINDS)
+    own = {"image": KINDS, "behaviour": EVENT_KINDS, "fusion": FUSION_KINDS}
+    kinds = own.get(config.recipe.modality, TABLE_KINDS)
     kind = kind or next(iter(kinds))
     if kind not in kinds:
         raise RecipeError(f"--format {kind}: for {plural(config.recipe.modality)} there are {', '.join(kinds)}.")
@@ -59,7 +60,7 @@ def export(config: Config, kind: str | None, to: Path, splits: list[str]) -> Cou
     written: Counter[str] = Counter()
     with progress("export", there.count_rows(filter=chosen), "rows") as bar:
         of_cells = (*LINEAGE_SHOWN, *cell_columns(config), "soft_label")
-        wanted = (*COLUMNS, "mask") if config.recipe.modality == "image" else of_cells
+        wanted = (*COLUMNS, "mask") if config.recipe.modality == "image" else (*of_cells, "boxes", "image")
         columns = [name for name in wanted if name in there.schema.names]
         batches = there.to_batches(columns=columns, filter=chosen, batch_size=BATCH_ROWS)
         for batch in kinds[kind](config, to, (batch for batch in batches if batch.num_rows)):
@@ -121,11 +122,31 @@ def _table_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> I
             yield batch
 
 
+def _captions(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`images/<row_id>.png` where rows have images, and `rows.csv` with what else they hold: as `captions` reads it."""
+    names, has_image = [*cell_columns(config), *LINEAGE_SHOWN], config.recipe.image is not None
+    if has_image:
+        (to / "images").mkdir()
+    with (to / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow([*(["file"] if has_image else []), *names])
+        for batch in batches:
+            for row in batch.to_pylist():
+                name = f"images/{row['row_id']}.{_suffix(config)}" if has_image else ""
+                if has_image:
+                    (to / name).write_bytes(row["image"])
+                lines.writerow([*([name] if has_image else []), *(plain_cell(row[each]) for each in names)])
+            yield batch
+
+
 def cell_columns(config: Config) -> list[str]:
     """The columns of a row that holds cells: the recipe's, or the label and the text or series."""
     if config.recipe.behaviour is not None:
         return ["user", *config.recipe.behaviour.attributes, "items", "ratings", "times"]
     of = "series" if config.recipe.modality == "series" else "text"
+    if config.recipe.modality == "fusion":
+        own = [name for name in ("text", "series") if getattr(config.recipe, name) is not None]
+        return ["label", *config.recipe.columns, *own]
     return list(config.recipe.columns) or ["label", of]
 
 
@@ -186,6 +207,10 @@ EVENT_KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterat
     "csv": export_events.as_csv,
     "events": export_events.as_parquet,
     "parquet": _parquet,
+}
+FUSION_KINDS: dict[str, Callable[[Config, Path, Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]] = {
+    "parquet": _parquet,
+    "csv": _captions,
 }
 
 

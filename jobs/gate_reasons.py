@@ -22,6 +22,7 @@ TOLD = {
     "text": "is_unreadable",
     "series": "is_unreadable",
     "behaviour": "is_unreadable",
+    "fusion": "is_unreadable",
 }  # what every verdict says
 _OF_IMAGES = "agreement %.3f, looks like %s, nearest train row %s, %.2f of the usual distance"
 _OF_USERS = "nearest train user %s, %.2f of the usual distance"
@@ -40,7 +41,7 @@ def reasons(modality: str, gate: Gate) -> list[tuple[str, Column]]:
     if modality == "behaviour":
         return [("empty", F.col("is_unreadable")), *copies, ("too_far", F.col("is_far"))]
     unlike = ("label_disagrees", F.col("agreement") < gate.min_label_agreement)
-    if modality in ("text", "series"):
+    if modality in ("text", "series", "fusion"):
         unlike = (unlike[0], (F.col("row_origin") == "synthetic") & unlike[1])
         return [("empty", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]
     return [("image_unreadable", F.col("is_unreadable")), unlike, *copies, ("too_far", F.col("is_far"))]

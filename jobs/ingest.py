@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from conf import Config, runs
 from conf.errors import StageError
 from conf.progress import progress
 from conf.runs import Place, StageResult
+from conf.schema.fusion import join_columns
 from jobs import readers
 from jobs.readers import Reading
 from jobs.rows_read import BOOKKEEPING, STAGE, in_mix
@@ -45,6 +47,8 @@ def run(spark: SparkSession, config: Config) -> StageResult:
             staged, counts, schema = way_of(config.recipe, STAGE).gathered(spark, config, place, staged)
         else:
             staged, counts = _told_apart(config, tasks, staged)
+        if config.recipe.join:
+            staged, counts = _joined(spark, config, place, tasks, staged, counts)
         bar.advance(sum(each["in"] for each in counts["sources"].values()))
         refused = _refused(spark, config, place, staged, any(each["refused"] for each in counts["sources"].values()))
         _check_some(config, counts)
@@ -61,6 +65,25 @@ def _told_apart(config: Config, tasks: list[Reading], staged: DataFrame) -> tupl
         staged = with_occurrences(config, tasks, staged)
         counts, _ = _counts(tasks, staged)
     return staged, counts
+
+
+def _joined(
+    spark: SparkSession, config: Config, place: Place, tasks: list[Reading], staged: DataFrame, before: dict[str, Any]
+) -> tuple[DataFrame, dict[str, Any]]:
+    """The records of all sources joined into rows; what came of each source."""
+    from jobs.fusion import join
+
+    schema = _staged_schema(config, way_of(config.recipe, STAGE))
+    rows = join.joined(spark, config, place, staged, schema)
+    after, _ = _counts(tasks, rows)
+    return rows, join.counts(before, after, [task.source.name for task in tasks])
+
+
+def _staged_schema(config: Config, way: ModuleType) -> pa.Schema:
+    """The columns of records as they are laid down first."""
+    raw = way.raw_schema(config.recipe)
+    keys = [pa.field(name, pa.string()) for name in join_columns(config.recipe) if name not in raw.names]
+    return pa.schema([*records.refused_schema(raw), *BOOKKEEPING, *keys])
 
 
 def _refused(spark: SparkSession, config: Config, place: Place, staged: DataFrame, some: bool) -> str:
@@ -90,7 +113,9 @@ def _typed(rows: DataFrame, schema: pa.Schema) -> DataFrame:
     for field in from_arrow_schema(schema):
         readable = field.name in rows.columns and field.name != "series"  # of which `raw` has the numbers as text
         cell = F.col(field.name) if readable else F.lit(None)  # what later stages add
-        typed.append(cell.cast(field.dataType).alias(field.name))
+        is_text = readable and rows.schema[field.name].dataType.simpleString() == "string"
+        read = cell.try_cast(field.dataType) if is_text else cell.cast(field.dataType)  # cells may be of any text
+        typed.append(read.alias(field.name))
     return rows.select(*typed)
 
 
@@ -104,7 +129,7 @@ def _staged(spark: SparkSession, config: Config, place: Place, tasks: list[Readi
     from jobs.spark import map_rows
 
     way = way_of(config.recipe, STAGE)
-    schema = pa.schema([*records.refused_schema(way.raw_schema(config.recipe)), *BOOKKEEPING])
+    schema = _staged_schema(config, way)
     frames = []
     plain = [(number, piece) for number, task in enumerate(tasks) for piece in way.pieces(task)]
     if plain:

@@ -17,7 +17,7 @@ Lines = list[tuple[str, str]]
 
 def recipes() -> Lines:
     """Recipes that ship with Seedbed."""
-    return [(name, _about(name, "recipes")) for name in names("recipes")]
+    return [(name, f"{_about(name, 'recipes')} ({_modality(name)})") for name in names("recipes")]
 
 
 def runtimes() -> Lines:
@@ -48,10 +48,15 @@ def generators() -> Lines:
 def readers() -> Lines:
     """Readers for `sources`."""
     trees, tables = _modules("jobs", "readers"), _modules("jobs", "tabular/readers")
+    fusion = _modules("jobs", "fusion/readers")
     of_tables = [
         (f"{name} (tables)" if name in trees else name, _first_sentence(tables[name])) for name in sorted(tables)
     ]
-    return [*of_images(trees), *of_tables]
+    return [
+        *of_images(trees),
+        *of_tables,
+        *((f"{name} (fusion)", _first_sentence(fusion[name])) for name in sorted(fusion)),
+    ]
 
 
 def of_images(trees: dict[str, ast.Module]) -> Lines:
@@ -98,6 +103,11 @@ def step_in_full(name: str) -> list[str]:
 def _reads(each: stages.Stage) -> str:
     sources = dict.fromkeys("every stage" if read == "*" else read.split(".")[0] for read in each.reads)
     return ", ".join("the real rows" if source == "real" else source for source in sources) or "the sources"
+
+
+def _modality(name: str) -> str:
+    """What a shipped recipe's rows are: image, table, text, series or fusion."""
+    return str(parse(text(name, "recipes").encode(), name).get("modality"))
 
 
 def _about(name: str, folder: str) -> str:

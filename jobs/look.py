@@ -136,7 +136,7 @@ def _counted(look: Look, folder: Path, split: str) -> Look:
     """Add the class folders of `folder` to the look."""
     files = {entry.name: [f for f in sorted(entry.rglob("*")) if _is_image(f)] for entry in _subfolders(folder)}
     look.counts[split] = Counter({label: len(found) for label, found in files.items() if found})
-    _measure_files(look, [file for found in files.values() for file in found])
+    measure_files(look, [file for found in files.values() for file in found])
     return look
 
 
@@ -149,7 +149,7 @@ def _spread(files: list[Path], most: int) -> list[Path]:
     return files if len(files) <= most else [files[i * len(files) // most] for i in range(most)]
 
 
-def _measure_files(look: Look, files: list[Path]) -> None:
+def measure_files(look: Look, files: list[Path]) -> None:
     """Sizes, formats and channels of a sample of files."""
     for place, file in enumerate(_spread(files, SAMPLED)):
         look.sampled += 1
@@ -181,16 +181,16 @@ def _manifest(folder: Path, manifest: Path, label_column: str | None) -> Look:
             columns = list(reader.fieldnames or [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise RecipeError(f"{manifest}: cannot be read as UTF-8 CSV ({error}).") from error
-    file_column = _file_column(folder, rows, columns, manifest)
-    named = _label_column(rows, [c for c in columns if c not in (file_column, "split")], label_column, manifest)
+    named_file = file_column(folder, rows, columns, manifest)
+    named = _label_column(rows, [c for c in columns if c not in (named_file, "split")], label_column, manifest)
     look = Look(
         folder.parent,
-        [Found("images", "image_manifest", folder.name, None, f"{folder.name}/{manifest.name}", (file_column, named))],
+        [Found("images", "image_manifest", folder.name, None, f"{folder.name}/{manifest.name}", (named_file, named))],
     )
     kept = [row for row in rows if row.get(named)]
     for split in sorted({_split_of(row) for row in kept}):
         look.counts[split] = Counter(str(row[named]).strip() for row in kept if _split_of(row) == split)
-    _measure_files(look, [folder / str(row[file_column]) for row in kept])
+    measure_files(look, [folder / str(row[named_file]) for row in kept])
     return look
 
 
@@ -199,7 +199,7 @@ def _split_of(row: dict[str, str]) -> str:
     return SPLIT_NAMES.get((row.get("split") or "").strip().lower(), "")
 
 
-def _file_column(folder: Path, rows: list[dict[str, str]], columns: list[str], manifest: Path) -> str:
+def file_column(folder: Path, rows: list[dict[str, str]], columns: list[str], manifest: Path) -> str:
     """The column whose values are files below the folder."""
     shares = {c: _share(_inside(folder, row.get(c)) for row in rows[:50]) for c in columns if c}
     best = max(shares, key=lambda c: shares[c], default=None)

@@ -46,13 +46,13 @@ def check_name(name: str) -> None:
 
 def write(name: str, look: Look, file: Path) -> str:
     """The text of the recipe `name` for what was seen, to be saved as `file`."""
-    form = _form(look)
+    form = form_of(look)
     parts = [_head(name, look, file), _image(form), _labels(look), _sources(look), _clean(look), _split(look)]
     parts += [_augment(look, form), _generate(look, form), _judging(form)]
     return "\n".join(parts)
 
 
-def _form(look: Look) -> Form:
+def form_of(look: Look) -> Form:
     """One size, channels and encoding for all images, from what most of them have."""
     (height, width), most = look.sizes.most_common(1)[0]
     seen = sum(look.sizes.values())

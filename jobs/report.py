@@ -18,7 +18,7 @@ import yaml
 from conf import Config, runs
 from conf.runs import Done, StageResult
 from conf.stages import keys
-from jobs import report_behaviour, report_pictures, report_series, report_tables, report_texts
+from jobs import report_behaviour, report_fusion, report_pictures, report_series, report_tables, report_texts
 from jobs.display import told
 from jobs.report_facts import ARMS, MEASURES, facts, judged_line, nearness
 from jobs.show import METRICS, REPORT, publish_report
@@ -62,7 +62,13 @@ def html(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any]) 
 
 def _rendered(config: Config, dones: Mapping[str, Done], told_facts: dict[str, Any], per_strip: int) -> bytes:
     template = _templates().get_template("report.html")
-    own = {"table": report_tables, "text": report_texts, "series": report_series, "behaviour": report_behaviour}
+    own = {
+        "table": report_tables,
+        "text": report_texts,
+        "series": report_series,
+        "behaviour": report_behaviour,
+        "fusion": report_fusion,
+    }
     shown: Any = own.get(config.recipe.modality, report_pictures)
     values = {
         "facts": told_facts,

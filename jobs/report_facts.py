@@ -261,6 +261,6 @@ def _summed(sources: Mapping[str, Any]) -> dict[str, Any]:
     for source in sources.values():
         for reason, count in (source.get("refused") or {}).items():
             refused[reason] = refused.get(reason, 0) + count
-    return {
-        name: sum(source.get(name) or 0 for source in sources.values()) for name in ("in", "kept", "merged", "left_out")
-    } | {"refused": refused}
+    names = ("in", "kept", "merged", "left_out", "joined")
+    summed = {name: sum(source.get(name) or 0 for source in sources.values()) for name in names}
+    return {**summed, "merged": summed["merged"] + summed.pop("joined"), "refused": refused}

@@ -192,7 +192,7 @@ def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[s
     parents = {row.id: row for row in rows.by_id([train], sorted({p for row in some for p in row.parents}), PAYLOAD)}
     known = {each.id: {**each.cells, "soft_label": None} for each in parents.values()}
     batches = [
-        child_batch({"row_id": row.id, "row_parents": list(row.parents)}, known)
+        child_batch(config.recipe, {"row_id": row.id, "row_parents": list(row.parents)}, known)
         for row in some
         if all(parent in known for parent in row.parents)
     ]

@@ -17,6 +17,7 @@ PACKAGES = {
     "text": "jobs.texts",
     "series": "jobs.series",
     "behaviour": "jobs.behaviour",
+    "fusion": "jobs.fusion",
 }
 
 

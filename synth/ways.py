@@ -17,6 +17,7 @@ PACKAGES = {
     "text": "synth.texts",
     "series": "synth.series",
     "behaviour": "synth.behaviour",
+    "fusion": "synth.fusion",
 }
 
 

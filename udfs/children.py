@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from udfs import records
 from udfs.behaviour.compiled import CompiledBehaviour
+from udfs.fusion.compiled import CompiledFusion
 from udfs.series.compiled import CompiledSeries
 from udfs.steps import Compiled
 from udfs.table.compiled import CompiledTable
 from udfs.text.compiled import CompiledText
 
-AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries | CompiledBehaviour
+AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries | CompiledBehaviour | CompiledFusion
 
 
 def child_ids(maker: str, parents: Sequence[str]) -> list[str]:

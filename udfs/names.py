@@ -26,12 +26,14 @@ MODULES = {
     "text": "udfs.text",
     "series": "udfs.series",
     "behaviour": "udfs.behaviour",
+    "fusion": "udfs.fusion",
 }
 
 
 def plural(modality: str) -> str:
     """What several of a modality's rows are called."""
-    return modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
+    told = modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
+    return {"fusion": "fusion rows"}.get(modality, told)
 
 
 class StepError(ValueError):
@@ -150,6 +152,8 @@ def check_option(what: str, hint: Any, value: Any) -> Any:
         return _checked_word(what, list(get_args(choices[0])), value)
     if choices[0] == Names:
         return _checked_names(what, value)
+    if choices[0] is str:
+        return _checked_text(what, bounds, value)
     if isinstance(value, list | tuple):
         return _checked_span(what, choices, bounds, value)
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -169,6 +173,14 @@ def _checked_word(what: str, words: list[Any], value: Any) -> Any:
     if value not in words:
         near = nearest(str(value), [str(word) for word in words])
         raise StepError(f"{what} is one of {', '.join(map(str, words))}; it has {value!r}. The nearest is {near}.")
+    return value
+
+
+def _checked_text(what: str, bounds: Within, value: Any) -> str:
+    """A text, not too long."""
+    low, high = int(bounds.low or 0), int(bounds.high or 0)
+    if not isinstance(value, str) or not low <= len(value) <= high:
+        raise StepError(f"{what} needs a text of {low} to {high} characters; it has {value!r}.")
     return value
 
 

@@ -21,3 +21,4 @@ Names = tuple[str, ...]  # of columns
 Probability = Annotated[float, Within(0, 1)]
 Share = Annotated[float, Within(0, 1)]
 ShareSpan = Annotated[Span, Within(0, 1)]
+Words = Annotated[str, Within(1, 1000)]  # a text of so many characters

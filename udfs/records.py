@@ -100,8 +100,26 @@ def behaviour_schema(attributes: Mapping[str, str]) -> pa.Schema:
     return pa.schema([*LINEAGE, pa.field("user", pa.string()), *told, *lists])
 
 
+def fusion_schema(recipe: Any) -> pa.Schema:
+    """Columns of a row of several payloads: lineage, label, soft label, then those of each payload, big ones last."""
+    soft = pa.field("soft_label", pa.map_(pa.string(), pa.float64()))
+    fields = [*LINEAGE, pa.field("label", pa.string()), soft]
+    if recipe.columns:
+        fields += [field for field in TableForm.of(recipe).schema() if field.name != "label"]
+    image = recipe.image
+    if image is not None:
+        fields += [pa.field("boxes", BOXES)] * image.boxes
+    if recipe.text is not None:
+        fields.append(pa.field("text", pa.string()))
+    if recipe.series is not None:
+        fields.append(pa.field("series", pa.list_(pa.float32())))
+    return pa.schema([*fields, *([pa.field("image", pa.binary())] if image is not None else [])])
+
+
 def row_schema(recipe: Any) -> pa.Schema:
     """The columns of a recipe's rows, whatever their modality."""
+    if recipe.modality == "fusion":
+        return fusion_schema(recipe)
     if recipe.modality == "table":
         return table_schema(TableForm.of(recipe).schema())
     if recipe.modality == "text":

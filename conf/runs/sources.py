@@ -15,7 +15,7 @@ from conf.runs.patterns import base_of, files_of
 from conf.schema import Source
 
 # readers of what has no files; a database is not looked into
-UNLISTED = ("sklearn_digits", "sklearn_table", "bundled_text", "bundled_series", "jdbc")
+UNLISTED = ("sklearn_digits", "sklearn_table", "bundled_text", "bundled_series", "captioned_digits", "jdbc")
 
 
 def locations(config: Config, source: Source) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from conf.schema.behaviour import BehaviourForm, check_behaviour
 from conf.schema.cleaning import Amount, Clean, Duplicates, Label, Outliers, Split
+from conf.schema.fusion import Join, Pairs, Streams, check_fusion
 from conf.schema.images import ImageForm
 from conf.schema.making import (
     BEHAVIOUR_MODELS,
@@ -50,7 +51,7 @@ class Recipe(Part):
 
     name: Name
     about: str = ""
-    modality: Literal["image", "table", "text", "series", "behaviour"]
+    modality: Literal["image", "table", "text", "series", "behaviour", "fusion"]
     if TYPE_CHECKING:  # there where the modality has images, which `_fits_its_modality` checks
         image: ImageForm
     else:
@@ -66,6 +67,9 @@ class Recipe(Part):
     data: str | None = None
     data_about: str | None = None
     sources: list[Source] = Field(min_length=1)
+    join: Join | None = None
+    pairs: Pairs | None = None
+    streams: Streams | None = None
     clean: Clean = Clean()
     split: Split
     label: Label | None = None
@@ -104,10 +108,15 @@ class Recipe(Part):
             check_series(self)
         elif self.modality == "behaviour":
             check_behaviour(self)
+        elif self.modality == "fusion":
+            check_fusion(self)
         else:
             check_tables(self)
         check_words(self)
         check_choice(self)
+        said = [name for name in ("join", "pairs", "streams") if getattr(self, name)]
+        if said and self.modality != "fusion":
+            raise ValueError(f"{said[0]} goes with modality: fusion, and this one is {self.modality}")
         return self
 
     @model_validator(mode="after")
@@ -143,7 +152,7 @@ class Recipe(Part):
 __all__ = [
     "BEHAVIOUR_MODELS", "IMAGE_MODELS", "MAX_NAME", "NO_STEPS", "SERIES_MODELS", "TABLE_MODELS", "TEXT_MODELS",
     "Amount", "Augment", "BehaviourForm", "Candidate", "Clean", "Column", "Count", "Duplicates", "Evaluate", "Fill",
-    "Gate", "Generate", "ImageForm", "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Part", "Positive",
-    "RayRuntime", "Recipe", "Rows", "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source", "SparkRuntime",
-    "Split", "Step", "Steps", "Task", "TextForm", "Train", "TrainRuntime",
+    "Gate", "Generate", "ImageForm", "Join", "JudgeRuntime", "Label", "Name", "Normalize", "Outliers", "Pairs", "Part",
+    "Positive", "RayRuntime", "Recipe", "Rows", "Runtime", "SampleRuntime", "SeriesForm", "Share", "Source",
+    "SparkRuntime", "Split", "Step", "Steps", "Streams", "Task", "TextForm", "Train", "TrainRuntime",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ NO_STEPS = "none"  # the candidate that makes no rows
 JudgeKind = Literal[
     "cnn", "svc", "linear", "boosting", "logistic", "mlp", "words", "characters", "bag", "nearest", "rocket",
     "forecast", "item_knn", "sequence",
+    "image.cnn", "image.svc", "image.linear", "text.words", "text.characters", "text.bag", "series.nearest",
+    "series.rocket", "table.boosting", "table.logistic", "table.mlp", "joint", "towers",
 ]  # fmt: skip
 
 

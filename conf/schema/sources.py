@@ -17,6 +17,7 @@ class Source(Part):
         "sklearn_digits", "idx", "image_folder", "image_manifest", "npz", "parquet", "delta",
         "csv", "json_lines", "orc", "jdbc", "sklearn_table", "text_folder",
         "bundled_text", "ts", "blocks", "bundled_series",
+        "captions", "captioned_digits", "streams",
     ]  # fmt: skip
     path: str | None = None
     images: str | None = None
@@ -32,6 +33,7 @@ class Source(Part):
     weight: float = Field(default=1.0, gt=0, le=1)
     about: str | None = None
     columns: dict[str, str] = {}
+    gives: list[str] = []
     header: bool | list[str] = True
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     quote: str | None = Field(default='"', min_length=1, max_length=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conf.schema import candidates
 from conf.schema.behaviour import for_behaviour
+from conf.schema.fusion import JOINT, JUDGES, TOWERS, for_fusion
 from conf.schema.making import BEHAVIOUR_MODELS, IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
@@ -57,6 +58,22 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "judge": ("item_knn", "sequence"),
         "outliers": (),
     },
+    "fusion": {
+        "reader": (
+            "captions",
+            "captioned_digits",
+            "streams",
+            "parquet",
+            "delta",
+            "csv",
+            "json_lines",
+            "orc",
+            "image_folder",
+        ),
+        "model": (),
+        "judge": (*(judge for judges in JUDGES.values() for judge in judges), JOINT, TOWERS),
+        "outliers": ("robust_z",),
+    },
 }
 LEAST_PER_FOLD = 2  # train rows by which steps are chosen
 LEAST_SIMILARITY = 0.6  # of texts that are near copies: the share of their shingles that both have
@@ -65,7 +82,8 @@ _LABEL_TYPES = {"classification": ("category", "boolean", "integer"), "regressio
 
 def plural(modality: str) -> str:
     """What several of a modality's rows are called."""
-    return modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
+    told = modality if modality.endswith(("s", "behaviour")) else f"{modality}s"
+    return {"fusion": "fusion rows"}.get(modality, told)
 
 
 def for_tables(value: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +144,13 @@ def _split_of_series(value: dict[str, Any]) -> dict[str, Any]:
 def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     """A recipe with what follows from its modality."""
     modality = str(value.get("modality"))
-    known = {"table": for_tables, "text": for_texts, "series": for_series, "behaviour": for_behaviour}
+    known = {
+        "table": for_tables,
+        "text": for_texts,
+        "series": for_series,
+        "behaviour": for_behaviour,
+        "fusion": for_fusion,
+    }
     lay_out = known.get(modality)
     laid = lay_out(value) if lay_out else value
     return {**laid, "augment": candidates.laid_out(laid["augment"], modality)} if "augment" in laid else laid

@@ -79,10 +79,10 @@ def finished(
     spark: SparkSession, config: Config, place: Place, rows: DataFrame, decided: DataFrame, bar: Bar
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Rows with their verdicts, outliers refused or flagged; and what was counted beside that."""
-    return _whole(rows, _with_outliers(config, decided, rows, bar)), {}
+    return _whole(rows, with_outliers(config, decided, rows, bar)), {}
 
 
-def _with_outliers(config: Config, decided: DataFrame, rows: DataFrame, bar: Bar) -> DataFrame:
+def with_outliers(config: Config, decided: DataFrame, rows: DataFrame, bar: Bar) -> DataFrame:
     """Verdicts with rows far from their class refused (train, where the recipe says so) or marked `is_outlier`."""
     from pyspark.sql import functions as F
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from conf import Config, runs
 from conf.schema import Recipe, Source
+from conf.schema.fusion import LABEL, given_by, join_columns
 from conf.schema.recordings import ENTITY, TIME
 from conf.schema.texts import TEXT_COLUMNS
 from jobs.readers.record import Piece, Reading, Record
@@ -24,7 +26,7 @@ __all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
 def reading(config: Config, source: Source) -> Reading:
     """What a reader needs to know of the recipe; small, so that it travels to the workers."""
     recipe = config.recipe
-    form, task = recipe.image, recipe.task
+    form = recipe.image
     return Reading(
         origin=config.origin,
         source=source,
@@ -33,13 +35,32 @@ def reading(config: Config, source: Source) -> Reading:
         masks=form is not None and form.masks,
         boxes=form is not None and form.boxes,
         columns=_columns(recipe, source),
+        streams=_streams(recipe),
         window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
-        label=recipe.label_column if task or recipe.modality == "text" or (recipe.series and recipe.labels) else None,
+        label=_label(recipe),
     )
+
+
+def _label(recipe: Recipe) -> str | None:
+    """The column of the label, where records say theirs."""
+    says = recipe.task or recipe.modality in ("text", "fusion") or (recipe.series and recipe.labels)
+    return recipe.label_column if says else None
+
+
+def _streams(recipe: Recipe) -> dict[str, Any]:
+    """How clips are cut, in plain values."""
+    if recipe.streams is None or recipe.series is None:
+        return {}
+    return {**recipe.streams.model_dump(mode="json"), "channels": list(recipe.series.channels)}
 
 
 def _columns(recipe: Recipe, source: Source) -> tuple[tuple[str, str], ...]:
     """Names and types of what is read of a record, where it has several columns."""
+    if recipe.modality == "fusion":
+        types = {name: column.type for name, column in recipe.columns.items()} | {"series": "series", "image": "image"}
+        wanted = [*given_by(recipe)[source.name], *join_columns(recipe)]
+        kept = [name for name in wanted if name != LABEL or recipe.pairs is None]
+        return tuple((name, types.get(name, "category")) for name in dict.fromkeys(kept))
     if recipe.modality == "series":
         assert recipe.series is not None
         kinds = {"series": "series", TIME: "time", ENTITY: "category"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from conf.errors import RecipeError
@@ -34,6 +34,7 @@ class Reading:
     columns: tuple[tuple[str, str], ...] = ()  # of a table: names and types, in the recipe's order
     label: str | None = None  # of a table: the column that is the label
     window: tuple[int, int] = (0, 0)  # of series: steps and channels
+    streams: dict[str, Any] = field(default_factory=dict)  # of clips: how they are cut, and which channels they have
 
     def error(self, message: str) -> RecipeError:
         """A person's mistake, with the recipe and the source in front."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf import Config
+from conf.schema import Recipe
 from jobs import plain_tables
 from jobs.series.gathering import Gathering, schema_of
 from jobs.series.observing import OBSERVED
@@ -18,10 +19,10 @@ from udfs import records
 from udfs.series.windows import SERIES_TYPE
 
 
-def child_batch(row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
+def child_batch(recipe: Recipe, row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
     """The row's primary id, its first parent's payload, its partner beside it."""
     first, *others = row["row_parents"]
-    parent, schema = parents[first], records.series_schema()
+    parent, schema = parents[first], records.row_schema(recipe)
     primary = records.child_id(row["row_id"][: records.MAKER_HEX], [first])
     lineage = {name: row.get(name) for name in records.LINEAGE.names}
     payload = {name: parent.get(name) for name in schema.names if name not in records.LINEAGE.names}

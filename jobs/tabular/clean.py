@@ -5,6 +5,7 @@ All of it as Spark column expressions over the columns of text in `raw`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from conf import Config
@@ -49,7 +50,7 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
 
     recipe = config.recipe
     repairs = respell.repairs(recipe, raw)
-    rows, conditions = _asked(config, _typed(recipe, raw, repairs), _rules(config))
+    rows, conditions = asked(config, typed(recipe, raw, repairs), rule_list.compiled(recipe))
     marked = rows.withColumns(broken_bits(conditions))
     judged = marked.withColumns({**verdict(conditions), "row_stage": F.lit(STAGE), COPY_KEY: copy_key(recipe)})
     broken = [name for name in judged.columns if name.startswith("row_broken_")]
@@ -140,21 +141,19 @@ def copy_key(recipe: Recipe) -> Column:
     return F.concat(F.hex(F.xxhash64(*cells, *nulls)), F.hex(F.xxhash64(F.lit(1), *cells, *nulls)))
 
 
-def _typed(recipe: Recipe, raw: DataFrame, repairs: dict[str, dict[str, str]]) -> DataFrame:
-    """Lineage, every column typed by its name, and its text as `row_text_<name>` where the type may not take it."""
+def typed(recipe: Recipe, raw: DataFrame, repairs: dict[str, dict[str, str]], kept: Sequence[str] = ()) -> DataFrame:
+    """Lineage and the columns `kept`, every declared one typed by its name, and its text as `row_text_<name>` where the
+    type may not take it.
+    """
     from pyspark.sql.pandas.types import from_arrow_type
 
     how = parsings(recipe, repairs)
     kinds = {field.name: from_arrow_type(field.type) for field in TableForm.of(recipe).schema()}
-    told = reading.with_texts(raw, how, records.LINEAGE.names)
+    told = reading.with_texts(raw, how, [*records.LINEAGE.names, *kept])
     return reading.with_values(told, how, kinds).withColumns(missing_flags(recipe))
 
 
-def _rules(config: Config) -> list[rule_list.Rule]:
-    return rule_list.compiled(config.recipe)
-
-
-def _asked(config: Config, rows: DataFrame, said: list[rule_list.Rule]) -> tuple[DataFrame, list[Condition]]:
+def asked(config: Config, rows: DataFrame, said: list[rule_list.Rule]) -> tuple[DataFrame, list[Condition]]:
     """The rows, with what rules added to them, and all conditions: of columns, then the rules in their order."""
     conditions = column_conditions(config.recipe)
     for rule in said:

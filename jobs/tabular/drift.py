@@ -97,6 +97,7 @@ _FITS = {
     "datetime": ("date", "timestamp", "string", "null"),
     "time": ("int", "uint", "double", "float", "decimal", "date", "timestamp", "string", "null"),
     "series": ("list", "fixed_size_list", "string", "null"),
+    "image": ("binary", "fixed_size_binary", "struct", "null"),
     "id": ("int", "uint", "decimal", "string", "dictionary", "null"),
 }
 

@@ -34,14 +34,17 @@ def cells_of(columns: dict[str, pa.Array | pa.ChunkedArray], positions: pa.Array
 
 
 def text_of(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column as text; null stays null."""
+    """A column as text; null stays null, and bytes stay bytes (also those of a struct, as Hugging Face writes them)."""
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type):
         return pa.array([as_text(value) for value in values.to_pylist()], pa.string())
-    return values.cast(pa.string())
+    if pa.types.is_struct(values.type) and values.type.get_field_index("bytes") >= 0:
+        values = pc.struct_field(values, "bytes")
+    kept = pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type)
+    return values.cast(pa.binary() if kept or pa.types.is_fixed_size_binary(values.type) else pa.string())
 
 
 def positions(where: str, start: int, rows: int) -> pa.Array:

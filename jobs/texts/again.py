@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from conf.schema import Recipe
 from udfs import records
 
 
-def child_batch(row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
+def child_batch(recipe: Recipe, row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
     """The row's primary id, its first parent's payload, its partner beside it."""
     first, *others = row["row_parents"]
-    parent, schema = parents[first], records.text_schema()
+    parent, schema = parents[first], records.row_schema(recipe)
     primary = records.child_id(row["row_id"][: records.MAKER_HEX], [first])
     lineage = {name: row.get(name) for name in records.LINEAGE.names}
     payload = {name: parent.get(name) for name in schema.names if name not in records.LINEAGE.names}

@@ -72,7 +72,8 @@ class TableForm:
     def of(recipe: Any, statistics: Mapping[str, Any] | None = None) -> TableForm:
         """From a recipe of tables and, for vocabularies and decimals, the measured `columns` of its statistics.
 
-        Without statistics a category has the values that the recipe declares, or none.
+        Without statistics a category has the values that the recipe declares, or none. Where columns stand beside
+        other payloads, the label is one more column, the last.
         """
         measured = statistics or {}
         columns = []
@@ -80,6 +81,9 @@ class TableForm:
             columns.append(_column(name, said, measured.get(name), recipe.task))
             if said.flag_missing:
                 columns.append(Column(name + WAS_MISSING, "boolean", modelled=said.model))
+        if recipe.task is None:
+            classes = tuple(recipe.labels)
+            return TableForm((*columns, Column("label", "category", classes)), "label", "classification", classes)
         return TableForm(tuple(columns), recipe.task.label, recipe.task.kind, tuple(recipe.task.classes))
 
     @property
@@ -100,7 +104,11 @@ class TableForm:
 def _column(name: str, said: Any, measured: Mapping[str, Any] | None, task: Any) -> Column:
     """A declared column with what was measured of it."""
     found = measured or {}
-    words = list(task.classes) if name == task.label and task.classes else said.values or found.get("vocabulary") or []
+    words = (
+        list(task.classes)
+        if task and name == task.label and task.classes
+        else said.values or found.get("vocabulary") or []
+    )
     low, high = (_number(said.type, bound) for bound in said.range or (None, None))
     vocabulary = tuple(words) if said.type == "category" else ()
     return Column(name, said.type, vocabulary, low, high, found.get("decimals"), said.model)

@@ -109,7 +109,7 @@ def _parsed(task: Reading, block: Block, where: str) -> Iterator[Cells | list[Re
 
 def _row(task: Reading, text: bytes, position: str, known: dict[str, str]) -> dict[str, str | None] | Record:
     """One line's cells by our names (`` is the group), or its refusal; `known` are names seen before."""
-    found = _object(text)
+    found = object_of(text)
     if isinstance(found, tuple):
         return _refused(position, *found, text)
     row: dict[str, str | None] = {}
@@ -117,12 +117,12 @@ def _row(task: Reading, text: bytes, position: str, known: dict[str, str]) -> di
     for key, value in found.items():
         mine = known.get(key) or known.setdefault(key, drift.our_name(task, key))
         if key == task.source.group_column:
-            row[""] = _cell(value)
+            row[""] = cell_of(value)
         if mine not in declared:
             if task.source.drift == "refuse" and key != task.source.group_column:
                 return _refused(position, "column_added", f"the key {key!r} is not among the columns", text)
             continue
-        cell = as_text(value) if declared[mine] == "series" else _cell(value)
+        cell = as_text(value) if declared[mine] == "series" else cell_of(value)
         if cell is None and value is not None:
             return _refused(position, "cell_nested", f"{key} holds a list or an object", text)
         if cell is not None and not _is_utf8(cell):
@@ -131,7 +131,7 @@ def _row(task: Reading, text: bytes, position: str, known: dict[str, str]) -> di
     return row
 
 
-def _object(text: bytes) -> dict[str, Any] | tuple[str, str]:
+def object_of(text: bytes) -> dict[str, Any] | tuple[str, str]:
     """The line's object, or reason and detail."""
     try:
         found = json.loads(
@@ -160,7 +160,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _cell(value: Any) -> str | None:
+def cell_of(value: Any) -> str | None:
     """A value as text; null for null and for what is no plain value."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -179,7 +179,7 @@ def _names(head: bytes) -> list[str]:
     """All keys of the head's whole lines."""
     lines = head.split(b"\n")
     whole = lines[:-1] if len(head) >= HEAD_BYTES else lines
-    objects = [found for line in whole if line.strip() and isinstance(found := _object(line), dict)]
+    objects = [found for line in whole if line.strip() and isinstance(found := object_of(line), dict)]
     return list(dict.fromkeys(key for found in objects for key in found))
 
 

@@ -67,7 +67,7 @@ def _fit(rows: Rows, seed: int, told: Mapping[str, Any]) -> TfidfJudge:
     strength, temperature, moves = _tuned(rows.take(tuning_rows(rows, TUNING_ROWS)), seed, told)
     kept = rows.take(tuning_rows(rows, FIT_ROWS))
     vectors = _vectors(kept, told)
-    weights, offsets = _fitted(vectors.transform(kept.texts), kept.shares, strength)
+    weights, offsets = fitted(vectors.transform(kept.texts), kept.shares, strength)
     return TfidfJudge(vectors, weights, offsets, temperature, moves)
 
 
@@ -97,7 +97,7 @@ def _held_out(
     """(cross-entropy, temperature, moves) of held-out rows."""
     scores, right = [], []
     for learned, shares, asked, held in parts:
-        weights, offsets = _fitted(learned, shares, strength)
+        weights, offsets = fitted(learned, shares, strength)
         scores.append(asked @ weights + offsets)
         right.append(labels[held])
     return calibrated(np.concatenate(scores), np.concatenate(right))
@@ -123,7 +123,7 @@ def _best(tried: list[tuple[float, float, float, Numbers]]) -> tuple[float, floa
     return strength, temperature, moves
 
 
-def _fitted(vectors: csr_matrix, shares: Numbers, strength: float) -> tuple[Numbers, Numbers]:
+def fitted(vectors: csr_matrix, shares: Numbers, strength: float) -> tuple[Numbers, Numbers]:
     """Weights (D, classes) and offsets (classes,); labels that were not learned score ABSENT."""
     rows, labels = np.nonzero(shares)
     weights, offsets = np.zeros((vectors.shape[1], shares.shape[1])), np.full(shares.shape[1], ABSENT)

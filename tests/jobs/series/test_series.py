@@ -120,7 +120,7 @@ def test_children_are_the_same_under_any_partitioning_and_can_be_explained(spark
     own = next(row for row in rows if len(row["row_parents"]) == 1)
     assert {train[parent]["label"] for parent in mixed["row_parents"]} == {mixed["label"]}
     for row in (own, mixed):
-        again = pa.Table.from_batches([plain(child_batch(row.asDict(), train), 7)])
+        again = pa.Table.from_batches([plain(child_batch(config.recipe, row.asDict(), train), 7)])
         again = records.with_hashes(records.conform(again, records.row_schema(config.recipe)))
         assert again.column("row_hash")[0].as_py() == row["row_hash"]
         assert again.column("row_id")[0].as_py() == row["row_id"]

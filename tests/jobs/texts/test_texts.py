@@ -133,7 +133,7 @@ def test_children_are_the_same_under_any_partitioning_and_can_be_explained(spark
     mixed = next(row for row in rows if len(row["row_parents"]) == 2)
     assert {train[parent]["label"] for parent in mixed["row_parents"]} == {mixed["label"]}
     for row in (own[0], mixed):
-        again = pa.Table.from_batches([compiled(child_batch(row.asDict(), train), 7)])
+        again = pa.Table.from_batches([compiled(child_batch(config.recipe, row.asDict(), train), 7)])
         schema = records.row_schema(config.recipe)
         again = records.with_hashes(records.conform(again, schema))
         assert again.column("row_hash")[0].as_py() == row["row_hash"]

@@ -1,0 +1,1 @@
+"""Rows of several payloads: what their judges work with."""
