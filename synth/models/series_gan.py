@@ -25,6 +25,7 @@ from synth.models.temporal import KERNEL, Reader, Writer
 from synth.models.windows import Shape
 
 MIN_LENGTH = 4
+BOLD = 2.0  # the size of what an untaught generator makes, against that of its last layer's input
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Config:
     blur: float = 0.03  # deviation of the noise on what the critic sees
     slope: float = 0.3  # weight of the critic's squared slope
     slope_share: float = 0.25  # of the rows of a batch, by which that is told
-    diversity: float = 0.3  # weight of the diversity term
+    diversity: float = 1.0  # weight of the diversity term
     max_steps: int = 3000
     batch_size: int = 128
     learning_rate: float = 7e-4
@@ -79,6 +80,7 @@ class Generator(nn.Module):
         seen = channels + config.grain + 2 * shape.channels
         self.fine = nn.Conv1d(seen, channels, KERNEL, 1, KERNEL // 2)
         self.end = nn.Conv1d(channels, shape.channels, KERNEL, 1, KERNEL // 2)
+        nn.init.normal_(self.end.weight, std=BOLD * (channels * KERNEL) ** -0.5)
 
     def forward(self, noise: Tensor, label: Tensor, told: Tensor, there: Tensor) -> Tensor:
         """(N, T, C) of noise (N, noise width), labels (N,), known values (N, T, C) and where they are."""

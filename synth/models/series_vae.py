@@ -3,7 +3,7 @@
 A code tells a window's course as a sum of polynomials, of waves and of what a net along time writes (in the manner of
 Desai et al. 2021), and how far values stray from it at each step. How they stray is part of the model, or windows were
 too smooth: each deviation leans on those of the steps before and of the channels before it, and its size is the
-decoder's to say. Training begins where least squares leave off: with a course that is the windows' mean.
+decoder's to say. Training begins half way to what least squares find.
 
 Codes come from a mixture of normal distributions (Tomczak, Welling 2018) that depends on the label and on what is
 known of a window; what is known also takes part in the decoder and in the deviations that later ones lean on.
@@ -27,7 +27,8 @@ LOG_2PI = math.log(2 * math.pi)
 MOST_LAGS = 8
 MIN_LENGTH = 4
 SMALL = 0.1  # of a net's last weights, at the start
-RIDGE = 0.01  # of the deviations' variance, in least squares
+RIDGE = 1e-3  # of the deviations' variance, in least squares
+LEANING = 0.5  # of what these find, at the start: courses that are not learnt yet would add up with all of it
 LEAST_LOG_SCALE = -5.0  # of a deviation's size: values that repeat exactly would lead to minus infinity
 
 
@@ -132,13 +133,14 @@ class SeriesVae(nn.Module):
         products = sooner.T @ sooner
         ridge = RIDGE * products.trace() / len(products) + 1e-6
         leaning = torch.linalg.solve(products + ridge * torch.eye(len(products)), sooner.T @ later)
+        leaning = LEANING * leaning
         self.before.copy_(leaning.view(self.lags, channels, channels))
         fresh = later - sooner @ leaning
         together = fresh.T @ fresh
         together = together + (RIDGE * together.trace() / channels + 1e-6) * torch.eye(channels)
         factor = torch.linalg.cholesky(together)
         factor = factor / factor.diagonal()
-        self.beside.copy_(torch.eye(channels) - torch.linalg.inv(factor))
+        self.beside.copy_(LEANING * (torch.eye(channels) - torch.linalg.inv(factor)))
         self.decoder.mean.copy_(rows.mean(0))
         stray = self.strayed(apart.float())
         self.decoder.usual.copy_(stray.square().mean(0).sqrt().log().clamp_min(LEAST_LOG_SCALE))
