@@ -60,12 +60,14 @@ def measure(series: Series) -> Shapes:
     early = [told[:, : steps - lag].reshape(-1, channels) for lag in range(lags)]
     late = [told[:, lag:].reshape(-1, channels) for lag in range(lags)]
     products = np.stack([first.T @ second for first, second in zip(early, late, strict=True)])
-    sums = [
-        np.array([[part.sum(0) for part in parts], [(part**2).sum(0) for part in parts]]) for parts in (early, late)
-    ]
     waves = np.fft.rfft(told - told.mean(1, keepdims=True), axis=1)[:, 1:]
     powers = (np.abs(waves) ** 2).sum(0) / steps
-    return Shapes(count, steps, products, *sums, powers)
+    return Shapes(count, steps, products, _sums(early), _sums(late), powers)
+
+
+def _sums(parts: list[Floats]) -> Floats:
+    """(2, lags, C): of values and of squares."""
+    return np.array([[part.sum(0) for part in parts], [(part**2).sum(0) for part in parts]])
 
 
 def merge(first: Shapes, second: Shapes) -> Shapes:
