@@ -13,7 +13,7 @@ import numpy as np
 from synth.decide import Losses
 from synth.series.rows import Numbers
 
-ERROR = "mean absolute error of each window's last quarter, in deviations of its channels"
+ERROR = "MAE of forecasts"
 
 
 def units(targets: Numbers) -> Numbers:

@@ -15,28 +15,31 @@ from udfs.series.values import Floats, Series
 
 MOST_LAGS = 24
 MOST_CHANNELS = 40  # that are looked at; cost and answer grow with their square
+LEAST_VARIANCE = 1e-12
 LEAST_POWER = 1e-6  # of a frequency, beside 1 for white noise: below it all are silent
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Sums over windows: values (C,), products of steps `lag` apart (lags, C, C), powers (frequencies, C)."""
+    """Sums over windows. Of each lag: products of values so many steps apart (lags, C, C), and values and squares of
+    the earlier and of the later ones (lags, C) each; of each frequency powers (frequencies, C).
+    """
 
     windows: int
     steps: int
-    total: Floats
     products: Floats
+    early: Floats  # (2, lags, C)
+    late: Floats
     powers: Floats
 
     @property
     def correlations(self) -> Floats:
         """(lags, C, C): of the first channel with the second so many steps later; 0 where one is constant."""
-        mean = self.total / max(self.windows * self.steps, 1)
-        pairs = self.windows * (self.steps - np.arange(len(self.products)))
-        covariances = self.products / np.maximum(pairs, 1)[:, None, None] - np.outer(mean, mean)
-        spread = np.sqrt(np.maximum(np.diagonal(covariances[0]), 0.0))
-        scale = np.outer(spread, spread)
-        return np.divide(covariances, scale, out=np.zeros_like(covariances), where=scale > LEAST_POWER)
+        pairs = np.maximum(self.windows * (self.steps - np.arange(len(self.products))), 1)[:, None]
+        (first, firsts), (second, seconds) = self.early / pairs, self.late / pairs
+        covariances = self.products / pairs[:, :, None] - first[:, :, None] * second[:, None, :]
+        spread = np.sqrt(np.maximum((firsts - first**2)[:, :, None] * (seconds - second**2)[:, None, :], 0.0))
+        return np.divide(covariances, spread, out=np.zeros_like(covariances), where=spread > LEAST_VARIANCE)
 
     @property
     def autocorrelations(self) -> Floats:
@@ -59,7 +62,12 @@ def measure(series: Series) -> Shapes:
     products = np.stack([first.T @ second for first, second in zip(early, late, strict=True)])
     waves = np.fft.rfft(told - told.mean(1, keepdims=True), axis=1)[:, 1:]
     powers = (np.abs(waves) ** 2).sum(0) / steps
-    return Shapes(count, steps, told.sum((0, 1)), products, powers)
+    return Shapes(count, steps, products, _sums(early), _sums(late), powers)
+
+
+def _sums(parts: list[Floats]) -> Floats:
+    """(2, lags, C): of values and of squares."""
+    return np.array([[part.sum(0) for part in parts], [(part**2).sum(0) for part in parts]])
 
 
 def merge(first: Shapes, second: Shapes) -> Shapes:
@@ -69,8 +77,9 @@ def merge(first: Shapes, second: Shapes) -> Shapes:
     return Shapes(
         first.windows + second.windows,
         first.steps,
-        first.total + second.total,
         first.products + second.products,
+        first.early + second.early,
+        first.late + second.late,
         first.powers + second.powers,
     )
 
