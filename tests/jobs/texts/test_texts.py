@@ -23,41 +23,50 @@ from udfs.text.compiled import compile_text_steps
 RULES = ["text.fix_encoding", "text.strip_html", "text.strip_control", "text.collapse_whitespace", "text.reject_empty"]
 
 
-def test_odd_texts_are_repaired_or_refused_with_their_reason(spark, tmp_path):
-    odd = {
-        "the cafÃ© was open": "the café was open",
-        "<p>come &amp; <b>see</b></p> the house": "come & see the house",
-        "a\u0000 zero\u200b width\u0007 joke of mine": "a zero width joke of mine",
-        "שלום עולם, a greeting": "שלום עולם, a greeting",
-        "party 🎉🎉 at nine": "party 🎉🎉 at nine",
-    }
-    gone = {"": "empty", "   \t ": "empty", "<br/>": "empty", "x" * 3000: "too_long"}
-    write(tmp_path, [*texts(60), *((text, "good") for text in (*odd, *gone)), ("of no class", "ugly")])
-    config = recipe(tmp_path, text={"max_characters": 2000}, clean={"rules": RULES})
-    counts = run(spark, config, "ingest", "clean").counts
+ODD = {
+    "the cafÃ© was open": "the café was open",
+    "<p>come &amp; <b>see</b></p> the house": "come & see the house",
+    "a\u0000 zero\u200b width\u0007 joke of mine": "a zero width joke of mine",
+    "שלום עולם, a greeting": "שלום עולם, a greeting",
+    "party 🎉🎉 at nine": "party 🎉🎉 at nine",
+}
+GONE = {"": "empty", "   \t ": "empty", "<br/>": "empty", "x" * 3000: "too_long"}
+PLAIN = texts(80)
+
+
+@pytest.fixture(scope="module")
+def cleaned(spark, tmp_path_factory):
+    """Plain texts, odd ones, copies and near copies, cleaned at once: the recipe, and what was counted."""
+    folder = tmp_path_factory.mktemp("notes")
+    near = [(text.replace("number", "numeral"), label) for text, label in PLAIN[:30]]
+    copies = [(f"  {text.upper()}!", label) for text, label in PLAIN[30:40]]
+    conflict = [(PLAIN[40][0], "good" if PLAIN[40][1] == "bad" else "bad")]
+    odd = [*((text, "good") for text in (*ODD, *GONE)), ("of no class", "ugly")]
+    write(folder, [*PLAIN, *near, *copies, *conflict, *odd])
+    split = {"train": 0.5, "val": 0.2, "rest": "test"}
+    config = recipe(folder, text={"max_characters": 2000}, clean={"rules": RULES}, split=split)
+    return config, run(spark, config, "ingest", "clean").counts
+
+
+def test_odd_texts_are_repaired_or_refused_with_their_reason(cleaned):
+    config, counts = cleaned
     assert counts["in"] == counts["kept"] + sum(counts["refused"].values()) + counts["merged"] + counts["left_out"]
-    assert counts["refused"] == {"empty": 3, "too_long": 1, "label_unknown": 1}
+    assert counts["refused"] == {"empty": 3, "too_long": 1, "label_unknown": 1, "label_conflict": 2}
     assert counts["changed"]["text.strip_html"] == 2 and counts["changed"]["text.fix_encoding"] == 1
     kept = {row["text"] for row in table(config, "clean")}
-    assert set(odd.values()) <= kept
+    assert set(ODD.values()) <= kept
     refused = {row["text"]: row for row in table(config, "quarantine")}
-    for text, reason in gone.items():
+    for text, reason in GONE.items():
         if text.strip():
             assert refused[text]["row_reason"] == reason and refused[text]["label"] == "good"
     assert "'ugly'" in refused["of no class"]["row_detail"]
 
 
-def test_copies_are_merged_and_near_copies_stay_in_one_split(spark, tmp_path):
-    plain = texts(80)
-    near = [(text.replace("number", "numeral"), label) for text, label in plain[:30]]
-    copies = [(f"  {text.upper()}!", label) for text, label in plain[30:40]]
-    conflict = [(plain[40][0], "good" if plain[40][1] == "bad" else "bad")]
-    write(tmp_path, [*plain, *near, *copies, *conflict])
-    config = recipe(tmp_path, split={"train": 0.5, "val": 0.2, "rest": "test"})
-    counts = run(spark, config, "ingest", "clean").counts
-    assert (counts["merged"], counts["refused"]) == (10, {"label_conflict": 2})
+def test_copies_are_merged_and_near_copies_stay_in_one_split(cleaned):
+    config, counts = cleaned
+    assert counts["merged"] == 10
     split = {row["text"]: row["row_split"] for row in table(config, "clean")}
-    pairs = [(text, other) for (text, _), (other, _) in zip(plain[:30], near, strict=True)]
+    pairs = [(text, text.replace("number", "numeral")) for text, _ in PLAIN[:30]]
     assert all(split[text] == split[other] for text, other in pairs)
     assert len({split[text] for text, _ in pairs}) > 1
 
@@ -102,9 +111,8 @@ def test_texts_are_read_from_files_of_any_form(spark, tmp_path):
     }  # fmt: skip
     for place, source in sources.items():
         config = recipe(place, sources=[source])
-        counts = run(spark, config, "ingest", "clean").counts
-        assert counts["kept"] == 40
-        found = {(row["text"].lstrip('"'), row["label"]) for row in table(config, "clean")}
+        assert run(spark, config, "ingest").counts["sources"]["notes"]["kept"] == 40
+        found = {(row["text"].lstrip('"'), row["label"]) for row in table(config, "raw")}
         assert found == set(some)
     assert [row["row_reason"] for row in table(recipe(folder, sources=[sources[folder]]), "quarantine")] == [
         "file_not_text"
@@ -183,8 +191,7 @@ def test_lines_that_are_no_texts_are_refused_one_by_one(spark, tmp_path):
     assert counts["in"] == 43 and counts["kept"] == 40
     assert counts["refused"] == {"line_too_long": 1, "line_not_utf8": 1, "line_ragged": 1}
     assert {row["row_reason"] for row in table(config, "quarantine")} == set(counts["refused"])
-    run(spark, config, "clean")
-    assert {row["text"] for row in table(config, "clean")} == {text for text, _ in some}
+    assert {row["text"] for row in table(config, "raw")} == {text for text, _ in some}
 
 
 def test_the_same_texts_again_with_one_more_line_keep_their_ids_and_splits(spark, tmp_path):
