@@ -110,6 +110,9 @@ def _compare_row(found: Explained, made: pa.Table, what: str) -> None:
 def _real(config: Config, found: Explained) -> None:
     """A record of a source: read again, decoded again."""
     row = found.row
+    if config.recipe.pairs is not None and row["row_parents"]:
+        _pair(config, found)
+        return
     source = next(
         (
             each
@@ -153,6 +156,19 @@ def _real(config: Config, found: Explained) -> None:
         _compare(found, image, "read from its source again")
         return
     _compare(found, _cleaned(config, image), "read from its source and cleaned again")
+
+
+def _pair(config: Config, found: Explained) -> None:
+    """A mismatch: one row's image beside another's text."""
+    row = found.row
+    known = _parents(config, row["row_parents"])
+    found.lines.append(f"made of two rows of the split {row['row_split']}: {row['row_source']}")
+    if len(known) < len(row["row_parents"]):
+        found.again = f"{UNKNOWN}: one of the two rows is no longer there"
+        return
+    image, text = (known[parent] for parent in row["row_parents"])
+    found.same = row["image"] == image["image"] and row["text"] == text["text"]
+    found.again = f"put together again: {AGREES if found.same else DIFFERS}"
 
 
 def _read_again(config: Config, source: Any, row: dict[str, Any]) -> bytes | None:
