@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from jobs.report_figures import COLOURS, SAID, figure_of, style, svg
@@ -37,6 +39,7 @@ def popularity(crowds: Mapping[str, Crowd]) -> Markup | None:
             counts = np.sort(np.array(list(crowd.items.values()), np.float64))[::-1]
             ranks = np.arange(1, len(counts) + 1)
             axes.loglog(ranks, 100 * counts / counts.sum(), color=COLOURS[origin], linewidth=1.6, label=_named(origin))
+        _plain(axes.xaxis, axes.yaxis)
         axes.set_xlabel("items, the most frequent first")
         axes.set_ylabel("events, %")
         axes.grid()
@@ -58,6 +61,7 @@ def beside(crowds: Mapping[str, Crowd]) -> Markup | None:
                 upwards = _shares(crowd.items, some)
                 axes.loglog(across, upwards, ".", color=COLOURS[origin], markersize=3, alpha=0.6, label=_named(origin))
         axes.loglog(across, across, color=COLOURS["real"], linewidth=1)
+        _plain(axes.xaxis, axes.yaxis)
         axes.set_xlabel("events of real users, %")
         axes.set_ylabel("of made users, %")
         axes.grid()
@@ -85,6 +89,7 @@ def lengths(crowds: Mapping[str, Crowd]) -> Markup | None:
             alpha = 0.45 if is_real else 1.0
             axes.stairs(shares, edges, fill=is_real, color=COLOURS[origin], alpha=alpha, label=_named(origin))
         axes.set_xscale("log")
+        _plain(axes.xaxis)
         axes.set_xlabel("events of a user")
         axes.set_ylabel("users, %")
         axes.legend(loc="upper right")
@@ -108,6 +113,13 @@ def ratings(crowds: Mapping[str, Crowd]) -> Markup | None:
         axes.set_ylabel("events, %")
         axes.legend(loc="upper left")
         return svg(figure, "Ratings, real and made")
+
+
+def _plain(*scales: Axis) -> None:
+    """Numbers of logarithmic scales as people write them; only whole powers are told."""
+    for scale in scales:
+        scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        scale.set_minor_formatter(NullFormatter())
 
 
 def _named(origin: str) -> str:

@@ -17,7 +17,7 @@ from synth.behaviour.bins import Bins
 from udfs.behaviour.values import Events
 
 Codes = NDArray[np.int64]
-RATINGS, GAPS, LENGTHS, STARTS, NUMBERS = 24, 16, 16, 8, 8  # steps at most
+RATINGS, GAPS, LENGTHS, STARTS, NUMBERS = 24, 16, 24, 8, 8  # steps at most
 REPEATS = 0.002  # share of events whose item the user has already: below, it is an accident of the source
 
 
