@@ -21,7 +21,7 @@ from udfs.series.scaling import encode
 
 TREES, LEAVES, LEARNING_RATE = 100, 31, 0.1  # as peers use it: nothing is tuned
 FOLDS = 3
-BLOCK_STEPS = 480  # of a recording, whose windows stay in one fold; a multiple of a day of hours and of quarters
+BLOCK_STEPS = 168  # of a recording, whose windows stay in one fold: a week of hours
 LEAST_ROWS = 20
 
 

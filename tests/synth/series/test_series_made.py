@@ -40,14 +40,14 @@ def test_windows_that_overlap_are_never_on_both_sides() -> None:
     for learned, asked in time_folds(starts, steps):
         covered = set((starts[asked][:, None] + np.arange(steps)).ravel().tolist())
         assert not covered & set((starts[learned][:, None] + np.arange(steps)).ravel().tolist())
-        assert len(learned) + len(asked) > 0.9 * len(starts)
+        assert len(learned) + len(asked) > 0.7 * len(starts)
         asked_once[asked] += 1
     assert (asked_once == 1).all()
 
 
 def test_real_windows_of_one_recording_are_not_told_across_time() -> None:
     random = np.random.default_rng(0)
-    count = 6 * FOLDS * BLOCK_STEPS
+    count = 12 * FOLDS * BLOCK_STEPS
     values = np.stack([np.sin(np.arange(count) / 4), np.cos(np.arange(count) / 4)], 1) + random.normal(size=(count, 2))
     windows = np.lib.stride_tricks.sliding_window_view(values, 12, axis=0).transpose(0, 2, 1)[::2]
     starts = 2 * np.arange(len(windows))
