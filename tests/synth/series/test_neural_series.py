@@ -18,7 +18,7 @@ from synth.fit import fit
 from synth.models import SAMPLE_BLOCK
 from synth.series.sampler import Sampler
 from synth.series.training import prepare
-from tests.jobs.series.made import CHANNELS, STEPS, windows
+from tests.jobs.series.made import CHANNELS, STEPS, lines, windows
 from tests.synth.series.learnt import config_at, job_at, learnt, train_rows
 from udfs import records
 from udfs.series.windows import stacked
@@ -69,6 +69,7 @@ def test_two_workers_train_a_net_and_actors_sample_it(name: str, tmp_path: Path,
     config = config_at(tmp_path, **{**generator(name), "rows": {"per_label": 10}})
     two = config.runtime.train.model_copy(update={"workers": 2})
     config = dataclasses.replace(config, runtime=config.runtime.model_copy(update={"train": two}))
+    (tmp_path / "waves.jsonl").write_text(lines(SOME))
     runs.finish(runs.locate(config, "ingest"), runs.StageResult({}, {"rows": "80", "refused": "0"}), 0.0)
     place = runs.locate(config, "clean")
     folder = Path(place.folder) / "rows" / "row_split=train"
