@@ -6,7 +6,8 @@ the two nets from circling each other. It sees values and their differences from
 differ within its batch, and a little noise on all, or it would tell made values by how real ones were rounded.
 
 The generator writes a window from a few steps upwards, then adds the grain: noise of each step's own. What is known is
-told to both nets and stands in the window that the critic sees. Nothing is normalised across rows.
+told to both nets and stands in the window that the critic sees; windows around it are drawn towards the real ones, as
+the critic alone teaches slowly what goes with what. Nothing is normalised across rows.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Config:
     slope: float = 0.3  # weight of the critic's squared slope
     slope_share: float = 0.25  # of the rows of a batch, by which that is told
     diversity: float = 1.0  # weight of the diversity term
+    nearness: float = 1.0  # weight of how far windows around known values are from the real ones (Isola et al. 2017)
     max_steps: int = 3000
     batch_size: int = 128
     learning_rate: float = 7e-4
@@ -193,6 +195,10 @@ class GeneratorStep(nn.Module):
         if config.diversity:
             told_all["diversity"] = diversity_loss(made, real, label, critic.embed.num_embeddings)
             loss = loss + config.diversity * told_all["diversity"]
+        if config.nearness:
+            asked = there.flatten(1).any(1)[:, None, None] & ~there
+            told_all["apart"] = ((made - real).square() * asked).sum() / asked.sum().clamp_min(1)
+            loss = loss + config.nearness * told_all["apart"]
         return {"loss": loss} | told_all
 
 

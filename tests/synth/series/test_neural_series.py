@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 
-from conf import runs
-from synth import checkpoint, sample, train
+from synth import checkpoint
 from synth.fit import fit
 from synth.models import SAMPLE_BLOCK
 from synth.series.sampler import Sampler
@@ -61,20 +58,3 @@ def test_a_training_of_measured_rows_goes_on_where_it_stopped(name: str, tmp_pat
     again = fit(prepared.build, prepared.rows, settings=settings, resume=half)
     ours, theirs = whole.model.state_dict(), again.model.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
-def test_two_workers_train_a_net_and_actors_sample_it(name: str, tmp_path: Path, ray_session: Any) -> None:
-    config = config_at(tmp_path, **{**generator(name), "rows": {"per_label": 10}})
-    two = config.runtime.train.model_copy(update={"workers": 2})
-    config = dataclasses.replace(config, runtime=config.runtime.model_copy(update={"train": two}))
-    runs.finish(runs.locate(config, "ingest"), runs.StageResult({}, {"rows": "80", "refused": "0"}), 0.0)
-    place = runs.locate(config, "clean")
-    folder = Path(place.folder) / "rows" / "row_split=train"
-    folder.mkdir(parents=True)
-    pq.write_table(train_rows(SOME), folder / "part-0.parquet")
-    outputs = dict.fromkeys(("train", "val", "test", "reserve", "unlabelled", "refused"), "80")
-    runs.finish(place, runs.StageResult({}, outputs), 0.0)
-    runs.finish(runs.locate(config, "train", name), train.run(ray_session, config, name), 0.0)
-    assert sample.run(ray_session, config, name).counts["rows"] == 20
