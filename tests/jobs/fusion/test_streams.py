@@ -175,9 +175,7 @@ def test_windows_of_one_clip_stay_in_one_split(spark, tmp_path):
     """From clips to splits: no recording is on both sides, nothing is lost."""
     for number in range(8):
         clip(tmp_path / "clips" / f"c{number}", number, seconds=4.0)
-    config = recipe(
-        tmp_path, clean={"duplicates": {"near": "keep"}}, split={"train": 3, "val": 0.3, "rest": "test", "group": True}
-    )
+    config = recipe(tmp_path, clean={"duplicates": {"near": "keep"}})
     counts = run(spark, config, "ingest", "clean").counts
     assert counts["in"] == counts["kept"] + sum(counts["refused"].values()) + counts["merged"] + counts["left_out"]
     splits: dict[str, set[str]] = {}
