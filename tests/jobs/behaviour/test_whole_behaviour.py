@@ -28,6 +28,7 @@ def on_ray(ray_session: Any, config: Config, module: Any, stage: str, *part: str
     runs.finish(runs.locate(config, stage, *part), module.run(ray_session, config, *part), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_behaviour_goes_the_whole_way(spark: Any, ray_session: Any, tmp_path: Path) -> None:
     """What is merged is what the gate let pass; the report shows users; children and made users can be made again."""
