@@ -32,9 +32,7 @@ def substitute(random: RowRandom, sequences: Sequences, *, p: Probability = 0.1,
 
 
 def insert(random: RowRandom, sequences: Sequences, *, p: Probability = 0.05, among: Among = 10) -> Sequences:
-    """After each event there comes, with probability `p`, one more: an item that meets its own, rated as it is, at its
-    time.
-    """
+    """After each event one more comes, with probability `p`: an item that meets its own, rated alike, at its time."""
     lengths = sequences.lengths()
     fires, picks = random.ragged(lengths), random.ragged(lengths)
 

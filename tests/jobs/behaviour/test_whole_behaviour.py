@@ -28,6 +28,7 @@ def on_ray(ray_session: Any, config: Config, module: Any, stage: str, *part: str
     runs.finish(runs.locate(config, stage, *part), module.run(ray_session, config, *part), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_behaviour_goes_the_whole_way(spark: Any, ray_session: Any, tmp_path: Path) -> None:
     """What is merged is what the gate let pass; the report shows users; children and made users can be made again."""
@@ -36,6 +37,7 @@ def test_behaviour_goes_the_whole_way(spark: Any, ray_session: Any, tmp_path: Pa
     generate[0]["train"] = {"max_steps": 40}
     judged = {"judges": ["item_knn", "sequence"], "seeds": 1, "curve_points": 2, "steps": 20, "batch_size": 16}
     parts = {"split": {"train": 30, "val": 44, "rest": "test"}, "gate": {"usefulness": "report", "copies": "report"}}
+    parts["clean"] = {"duplicates": {"exact": "keep"}}  # some of so few have the same items
     config = recipe(tmp_path, augment={"copies": 1, "steps": STEPS}, generate=generate, evaluate=judged, **parts)
     run(spark, config, "ingest", "clean", "normalize", "augment")
     on_ray(ray_session, config, train, "train", "sequence_ar")
