@@ -118,7 +118,9 @@ rows = ds.dataset(runs.real(config).folder + "/rows/row_split=train").head(5)
 whole = to_matrix(rows, sampler.form)
 holed = whole.copy()
 holed[:, 0] = np.nan
-print(f"{sampler.form.modelled[0].name}: real {whole[:, 0]}, imputed {sampler.impute(holed, rows.column('row_id'))[:, 0]}")
+print(
+    f"{sampler.form.modelled[0].name}: real {whole[:, 0]}, imputed {sampler.impute(holed, rows.column('row_id'))[:, 0]}"
+)
 made = sampler.complete(whole, np.arange(whole.shape[1]) == whole.shape[1] - 1, rows.column("row_id"))
 print(f"around the same labels: {sampler.form.modelled[0].name} {made[:, 0]}")
 print(f"log-likelihood of these rows: {sampler.log_likelihood(whole).round(1)}")

@@ -47,6 +47,7 @@ def test_what_it_imports_is_there(path: Path) -> None:
     [
         ("digits", "digits", SMALL),
         ("text", "word-senses", ("evaluate.seeds=1", "evaluate.judges=[words]", "gate.usefulness=report")),
+        ("series", "share-prices", ("evaluate.seeds=1", "augment.copies=1", "gate.usefulness=report")),
         ("table", "breast-cancer", ("generate.0.train.max_steps=60", "evaluate.seeds=1", "gate.usefulness=report")),
     ],
 )
