@@ -1,7 +1,7 @@
 """How real generated windows of a time series are, and what they cost, beside real ones and published figures.
 
 ETTh1 in windows of 24 hours, all 17,397 of them, one for each hour at which one can begin, as papers on generators cut
-it. Each generator is fitted on all of them, on one thread of this process, by the code that Ray's workers run, and as
+it. Each generator is fitted on all of them, on --threads threads of this process (two), by the code that Ray's workers run, and as
 many windows are drawn. Asked of them: the two scores of published tables (synth/series/timegan_protocol.py), the
 discriminative one also after four times the steps; gradient boosting across time (synth/series/two_sample.py);
 likeness, and nearest distances, beside those of real windows to real ones of another time. Every figure is over
@@ -79,7 +79,7 @@ def config_of(root: Path, model: str, seed: int) -> tuple[conf.Config, Generate]
     return config, config.recipe.generate[0]
 
 
-def fitted(root: Path, model: str, seed: int, windows: Windows) -> tuple[Any, float]:
+def fitted(root: Path, model: str, seed: int, windows: Windows, threads: int = 2) -> tuple[Any, float]:
     """A sampler of the generator, fitted on the windows, and the seconds that fitting took."""
     config, generator = config_of(root, model, seed)
     folder = Path(tempfile.mkdtemp(dir=root))
@@ -89,7 +89,7 @@ def fitted(root: Path, model: str, seed: int, windows: Windows) -> tuple[Any, fl
     pq.write_table(pa.table(rows), folder / "rows" / "part-0.parquet")
     job = job_of(config, generator, str(folder / "rows"), str(folder / "fitted"))
     began = time.perf_counter()
-    work(dataclasses.replace(job, settings=dataclasses.replace(job.settings, threads=1)))
+    work(dataclasses.replace(job, settings=dataclasses.replace(job.settings, threads=threads)))
     seconds = time.perf_counter() - began
     told = runs.read_json(str(folder / "fitted"), "fitted.json")
     assert told and "error" not in told, told
@@ -196,12 +196,12 @@ def generator(
     """The figures of a generator, one a seed."""
     found: dict[str, list[float]] = {}
     for seed in range(given.seeds):
-        sampler, seconds = fitted(root, model, seed, real)
+        sampler, seconds = fitted(root, model, seed, real, given.threads)
         made, pace = drawn(sampler, len(real))
         figures = {"seconds": seconds, "pace": pace, **asked(made, real, starts, seed)}
         if given.privacy:
             known, unseen = next(time_folds(starts, STEPS))
-            fresh, _ = drawn(fitted(root, model, seed, real[known])[0], len(real))
+            fresh, _ = drawn(fitted(root, model, seed, real[known], given.threads)[0], len(real))
             near = privacy_of(fresh, real[known], real[unseen])
             assert near
             figures["nearer"] = near["dcr_share"]
@@ -216,6 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--privacy", action="store_true")
     parser.add_argument("--data", type=Path, default=shared / "timeseries" / "ett")
     parser.add_argument("--out", default="")
