@@ -1,8 +1,8 @@
 """How real generated windows of a time series are, and what they cost, beside real ones and published figures.
 
 ETTh1 in windows of 24 hours, all 17,397 of them, one for each hour at which one can begin, as papers on generators cut
-it. Each generator is fitted on all of them, on --threads threads of this process (two), by the code that Ray's workers run, and as
-many windows are drawn. Asked of them: the two scores of published tables (synth/series/timegan_protocol.py), the
+it. Each generator is fitted on all of them, on --threads threads of this process, by the code that Ray's workers run,
+and as many windows are drawn. Asked of them: the two scores of published tables (synth/series/timegan_protocol.py), the
 discriminative one also after four times the steps; gradient boosting across time (synth/series/two_sample.py);
 likeness, and nearest distances, beside those of real windows to real ones of another time. Every figure is over
 --seeds seeds of the generator: mean and spread, and stands below the same of real windows against real ones. With

@@ -17,12 +17,12 @@ COLOURS = ("red", "green", "blue")
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    """Rows of one split; every fifth has the text of the one before, every seventh is of its group."""
+    """Rows of one split; every fifth has the text of the one before, five in a row are a group."""
     found = []
     for number in range(count):
         text = number - (number % 5 == 4)
         told = {"row_id": records.real_id("made", str(number).encode()), "row_class": COLOURS[number % 3]}
-        told |= {"row_group": f"g{number - (number % 7 == 6)}", "row_split": "train", "cell": 0}
+        told |= {"row_group": f"g{number // 5}", "row_split": "train", "cell": 0}
         found.append(
             told | {"text": f"{COLOURS[text % 3]} thing of {text} pieces, seen {text * 3} times on day {text}"}
         )

@@ -69,6 +69,8 @@ def test_text_has_contrast_to_what_lies_below():
             x0, y0, x1, y1 = (int(boxes[0][key]) for key in ("x0", "y0", "x1", "y1"))
             lit = contrast.luminance(picture[y0:y1, x0:x1].reshape(-1, 3))
             assert contrast.ratio(lit.max(), lit.min()) >= 6.9
+    plain = drawn(rows(["HHH"] * 40, flat), font="sans_bold", size_px=(14, 14), plate="never")
+    assert not any(plain.flags)  # on a ground of one level some colour always has 4.5
     left = drawn(rows(["HHH"] * 40, split), plate="never", min_contrast=7)
     assert all(flags == (TOO_FAINT,) for flags in left.flags) and (left.images == split).all()
 
