@@ -159,7 +159,7 @@ def test_mistakes_are_answered_before_anything_starts(tmp_path):
         ({"columns": {"series": {"type": "category"}}}, "does not go with series"),
         ({"clean": {"duplicates": {"near": "group"}}}, "near copies of series are not looked for"),
         ({"generate": [{"model": "table_ar", "rows": {"like": "train"}}]}, "is not for series"),
-        ({"evaluate": {"judges": ["cnn"]}}, "cnn is not for series, which have nearest, rocket"),
+        ({"evaluate": {"judges": ["svc"]}}, "svc is not for series, which have nearest, rocket"),
     ):
         with pytest.raises(RecipeError, match=told):
             recipe(tmp_path, **parts)
