@@ -11,16 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf import Config, runs
+from conf import Config
 from conf.runs import Done
 from jobs import report_behaviour_figures as drawn
 from jobs import report_figures as figures
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
-from jobs.augment import compiled
-from jobs.behaviour.again import child_batch
 from jobs.behaviour.ingest import ITEMS
 from jobs.report_facts import judged_line
+from jobs.report_steps import explained
 from udfs.records import ORIGINS
 
 SHOWN_EACH = 3  # users of each origin
@@ -134,22 +133,9 @@ def _user(config: Config, row: rows.Shown, titles: Mapping[str, str]) -> dict[st
 
 def _steps(config: Config, dones: Mapping[str, Done], payload: rows.Payload) -> list[dict[str, Any]]:
     """How many of some children each step changed, and how many new items it brought a user in the middle."""
-    some = rows.chosen(f"{dones['augment'].folder}/rows", LOOKED_AT, ("row_origin",), payload)
-    wanted = sorted({parent for row in some for parent in row.parents})
-    known = {row.id: row.cells for row in rows.by_id(_folders(dones)[:1], wanted, payload)}
-    batches = [
-        child_batch(config.recipe, {"row_id": row.id, "row_parents": list(row.parents)}, known)
-        for row in some
-        if all(parent in known for parent in row.parents)
-    ]
-    if not batches:
-        return []
-    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    augment = runs.augment_of(config)
-    assert augment is not None
-    told = [each["steps"] for each in compiled(config, augment).explain(whole, config.recipe.seed)]
+    told = explained(config, dones, _folders(dones)[0], payload, LOOKED_AT)[1]
     found = []
-    for place, first in enumerate(told[0]):
+    for place, first in enumerate(told[0] if told else []):
         fired = [steps[place]["parameters"] for steps in told if steps[place]["fired"]]
         new = float(np.median([each["new_items"] for each in fired])) if fired else 0.0
         found.append({"name": first["step"], "changed": len(fired), "of": len(told), "new": new})

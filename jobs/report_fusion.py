@@ -9,18 +9,16 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from markupsafe import Markup
 
-from conf import Config, runs
+from conf import Config
 from conf.runs import Done
 from jobs import report_figures as figures
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
-from jobs.augment import compiled
-from jobs.fusion.again import child_batch
 from jobs.report_figures import COLOURS
 from jobs.report_series import curves
+from jobs.report_steps import explained
 from jobs.report_tables import MEASURES
 from jobs.report_texts import charts, generator, short, train_counts
 from udfs.records import ORIGINS
@@ -99,22 +97,9 @@ def _curve(config: Config, row: rows.Shown) -> Markup:
 
 def _steps(config: Config, dones: Mapping[str, Done], train: str, payload: rows.Payload) -> list[dict[str, Any]]:
     """How many of some children each step changed or fired for."""
-    some = rows.chosen(f"{dones['augment'].folder}/rows", LOOKED_AT, ("row_origin",), payload)
-    parents = rows.by_id([train], sorted({parent for row in some for parent in row.parents}), payload)
-    known = {each.id: {**each.cells, "image": each.image, "soft_label": None} for each in parents}
-    batches = [
-        child_batch(config.recipe, {"row_id": row.id, "row_parents": list(row.parents)}, known)
-        for row in some
-        if all(parent in known for parent in row.parents)
-    ]
-    if not batches:
-        return []
-    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    augment = runs.augment_of(config)
-    assert augment is not None
-    told = [each["steps"] for each in compiled(config, augment).explain(whole, config.recipe.seed)]
+    told = explained(config, dones, train, payload, LOOKED_AT)[1]
     found = []
-    for place, first in enumerate(told[0]):
+    for place, first in enumerate(told[0] if told else []):
         fired = [steps[place]["parameters"] for steps in told if steps[place]["fired"]]
         found.append({"name": first["step"], "changed": len(fired), "of": len(told), "example": _short(fired)})
     return found

@@ -11,22 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conf import Config, runs
+from conf import Config
 from conf.runs import Done
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
 from jobs import report_series_figures as drawn
 from jobs import report_texts
-from jobs.augment import compiled
 from jobs.report_facts import read
 from jobs.report_figures import COLOURS
+from jobs.report_steps import explained
 from jobs.report_tables import MEASURES
 from jobs.report_texts import generator, train_counts
-from jobs.series.again import child_batch
 from udfs.records import ORIGINS
 
 __all__ = ["charts", "generator", "pictures", "train_counts"]
@@ -188,22 +186,9 @@ def _line(curve: Window, low: float, width: float) -> str:
 
 def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[str, Any]]:
     """How many of some children each step changed, and by how much at most."""
-    some = rows.chosen(f"{dones['augment'].folder}/rows", LOOKED_AT, ("row_origin",), PAYLOAD)
-    parents = {row.id: row for row in rows.by_id([train], sorted({p for row in some for p in row.parents}), PAYLOAD)}
-    known = {each.id: {**each.cells, "soft_label": None} for each in parents.values()}
-    batches = [
-        child_batch(config.recipe, {"row_id": row.id, "row_parents": list(row.parents)}, known)
-        for row in some
-        if all(parent in known for parent in row.parents)
-    ]
-    if not batches:
-        return []
-    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    augment = runs.augment_of(config)
-    assert augment is not None
-    told = [each["steps"] for each in compiled(config, augment).explain(whole, config.recipe.seed)]
+    told = explained(config, dones, train, PAYLOAD, LOOKED_AT)[1]
     found = []
-    for place, first in enumerate(told[0]):
+    for place, first in enumerate(told[0] if told else []):
         moved = [steps[place]["parameters"]["moved"] for steps in told if steps[place]["fired"]]
         middle = float(np.median(moved)) if moved else 0.0
         found.append({"name": first["step"], "changed": len(moved), "of": len(told), "moved": middle})

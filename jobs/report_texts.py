@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
-from conf import Config, runs
+from conf import Config
 from conf.runs import Done
 from jobs import report_figures as figures
 from jobs import report_pictures as pictures_of
 from jobs import report_rows as rows
-from jobs.augment import compiled
 from jobs.report_facts import judged_line
+from jobs.report_steps import explained
 from jobs.report_tables import MEASURES
-from jobs.texts.again import child_batch
 from udfs.records import ORIGINS
 
 SHOWN_CHARACTERS = 300
@@ -92,22 +89,10 @@ def short(text: Any) -> str:
 
 def _steps(config: Config, dones: Mapping[str, Done], train: str) -> list[dict[str, Any]]:
     """How many of some children each step changed, with a few texts before and after it."""
-    some = rows.chosen(f"{dones['augment'].folder}/rows", LOOKED_AT, ("row_origin",), PAYLOAD)
-    parents = {row.id: row for row in rows.by_id([train], sorted({p for row in some for p in row.parents}), PAYLOAD)}
-    known = {each.id: {**each.cells, "soft_label": None} for each in parents.values()}
-    batches = [
-        child_batch(config.recipe, {"row_id": row.id, "row_parents": list(row.parents)}, known)
-        for row in some
-        if all(parent in known for parent in row.parents)
-    ]
-    if not batches:
+    whole, told = explained(config, dones, train, PAYLOAD, LOOKED_AT)
+    if whole is None:
         return []
-    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    augment = runs.augment_of(config)
-    assert augment is not None
-    told = compiled(config, augment).explain(whole, config.recipe.seed)
-    before = whole.column("text").to_pylist()
-    return _by_step(before, [each["steps"] for each in told])
+    return _by_step(whole.column("text").to_pylist(), told)
 
 
 def _by_step(before: list[str], told: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
