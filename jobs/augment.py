@@ -16,6 +16,7 @@ from conf.errors import StageError
 from conf.progress import progress
 from conf.runs import StageResult
 from conf.schema import Augment
+from conf.stages import reads_of, stage
 from jobs.partners import choose_partners, with_partners
 from jobs.ways import way_of
 from udfs import records
@@ -59,8 +60,9 @@ def run(spark: SparkSession, config: Config) -> StageResult:
 
 def compiled(config: Config, augment: Augment) -> AnyCompiled:
     """The steps, with what normalize measured where they need it."""
-    recipe, inputs = config.recipe, runs.locate(config, STAGE).inputs
-    measured = runs.read_json(inputs["normalize"].folder, "statistics.json") if "normalize" in inputs else None
+    recipe, measured = config.recipe, None
+    if "normalize" in dict(reads_of(stage(STAGE), recipe, "")):
+        measured = runs.read_json(runs.locate(config, STAGE).inputs["normalize"].folder, "statistics.json")
     steps: AnyCompiled = family_of(recipe).compiled(recipe, augment.steps, measured or {"columns": {}})
     return steps
 
