@@ -133,6 +133,11 @@ def _names(task: Reading, lines: Sequence[str], delimiter: str, skip_blanks: boo
     if task.source.header is True:
         return _distinct(task, [name.strip() for name in first], where)
     declared = task.source.header or [name for name, _ in task.columns]
+    if len(first) != len(declared) and task.wide and not task.source.header:
+        raise task.error(
+            f"{where} has {len(first)} cells in its first line, and label and steps of all channels are"
+            f" {len(declared)}: mend series: length or channels; else header: may name every cell of a line, in order."
+        )
     if len(first) != len(declared):
         who = "header: names" if task.source.header else "the recipe declares"
         raise task.error(
