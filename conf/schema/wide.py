@@ -37,7 +37,7 @@ class Wide(Part):
 
     def columns(self, channels: Sequence[str], length: int) -> list[list[str]]:
         """The names of every channel's steps, in order."""
-        return [_counted(self.steps.get(channel, f"{channel}_0"), length) for channel in channels]
+        return [counted(self.steps.get(channel, f"{channel}_0"), length) for channel in channels]
 
 
 def has_wide(sources: Sequence[Source]) -> bool:
@@ -55,7 +55,7 @@ def columns_of(source: Source, form: SeriesForm | None) -> tuple[str, ...]:
     return tuple(name for step in zip(*by_channel, strict=True) for name in step)
 
 
-def _counted(first: str, length: int) -> list[str]:
+def counted(first: str, length: int) -> list[str]:
     """Names counted on from the first: t0, t1, ...; as wide as it where it begins with a 0, as t00 does."""
     found = _NUMBERED.match(first)
     assert found is not None

@@ -148,9 +148,21 @@ def _names(task: Reading, lines: Sequence[str], delimiter: str, skip_blanks: boo
 
 
 def _distinct(task: Reading, names: list[str], where: str) -> list[str]:
-    """A header's names; cells without a name are numbered. Raises RecipeError for a name that stands twice."""
+    """A header's names; cells without a name are numbered. Raises RecipeError for a name that stands twice; before there
+    is a recipe numbers may, as the line is no header then.
+    """
     told = [name or f"column_{place + 1}" for place, name in enumerate(names)]
     doubled = sorted(name for name, count in Counter(told).items() if count > 1)
+    doubled = [name for name in doubled if task.columns or not is_number(name)]
     if doubled:
         raise task.error(f"{where} has the column {doubled[0]!r} twice in its header: rename one of them.")
     return told
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
