@@ -148,8 +148,8 @@ def _names(task: Reading, lines: Sequence[str], delimiter: str, skip_blanks: boo
 
 
 def _distinct(task: Reading, names: list[str], where: str) -> list[str]:
-    """A header's names; cells without a name are numbered. Raises RecipeError for a name that stands twice; before there
-    is a recipe numbers may, as the line is no header then.
+    """A header's names; cells without a name are numbered. Raises RecipeError for a name that stands twice; numbers may
+    where there is no recipe yet, as such a line is no header.
     """
     told = [name or f"column_{place + 1}" for place, name in enumerate(names)]
     doubled = sorted(name for name, count in Counter(told).items() if count > 1)
