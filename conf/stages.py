@@ -14,6 +14,7 @@ from conf.schema import Recipe
 from conf.schema.behaviour import EVENT_COLUMNS
 from conf.schema.fusion import columns_of
 from conf.schema.texts import TEXT_COLUMNS
+from conf.schema.wide import has_wide
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Stage:
     of_series: tuple[str, ...] = ()
 
 
-UNSAID: tuple[str, list[str]] = ("gives", [])  # of a source that is not joined: what it does not say decides nothing
+# Keys of a source and what they say where nothing is said, which decides nothing.
+UNSAID: tuple[tuple[str, Any], ...] = (("gives", []), ("wide", None))
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
 _MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images are scaled by their range alone
 _REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
@@ -141,14 +143,15 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
         "relations": [each for each in whole["clean"]["rules"] if each["name"].rpartition(".")[2] == "relation"],
         "plan": {key: made.get(key) for key in ("rows", "temperature")},
         "sources": [
-            {k: v for k, v in source.items() if k != "about" and (k, v) != UNSAID} for source in whole["sources"]
+            {k: v for k, v in source.items() if k != "about" and (k, v) not in UNSAID} for source in whole["sources"]
         ],
     }
     found = {part: special[part] if part in special else whole[part] for part in each.parts}
     own = ("text", "series") if recipe.modality == "fusion" else (recipe.modality,)
     kinds = ("text", "series", "behaviour")
     more = {name: whole[name] for name in own if name in kinds and "image" in each.parts}
-    if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
+    form = recipe.series
+    if form is not None and (form.recordings is not None or has_wide(recipe.sources)) and "image" in each.parts:
         more["missing"] = whole["missing"]
     return found | more | ({"pairs": whole["pairs"]} if each.name == "clean" and recipe.pairs else {})
 
@@ -166,7 +169,8 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
     if recipe.series is not None:  # readers refuse windows of another form
         form = [recipe.series.length, len(recipe.series.channels)]
         names = [*recipe.series.cells(), *(["label"] if recipe.labels else [])]
-        return {"columns": names, "label": "label"} | ({} if recipe.series.recordings else {"window": form})
+        wide = {"channels": recipe.series.channels} if has_wide(recipe.sources) else {}
+        return {"columns": names, "label": "label"} | ({} if recipe.series.recordings else {"window": form}) | wide
     if recipe.behaviour is not None:
         return {"columns": list(EVENT_COLUMNS), "form": recipe.behaviour.model_dump(mode="json")}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None

@@ -115,6 +115,9 @@ class Recipe(Part):
         check_words(self)
         check_choice(self)
         said = [name for name in ("join", "pairs", "streams") if getattr(self, name)]
+        wide = next((source.name for source in self.sources if source.wide is not None), None)
+        if wide is not None and self.modality != "series":
+            raise ValueError(f"source {wide} has wide:, which is for series, and the modality is {self.modality}")
         if said and self.modality != "fusion":
             raise ValueError(f"{said[0]} goes with modality: fusion, and this one is {self.modality}")
         return self

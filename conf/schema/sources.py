@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.schema.parts import Name, Part
+from conf.schema.wide import Wide
 
 
 class Source(Part):
@@ -38,6 +39,7 @@ class Source(Part):
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     quote: str | None = Field(default='"', min_length=1, max_length=1)
     encoding: str = "utf-8"
+    wide: Wide | None = None
     drift: Literal["refuse", "merge"] = "refuse"
     url: str | None = None
     query: str | None = None

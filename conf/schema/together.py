@@ -11,9 +11,11 @@ from conf.schema.fusion import JOINT, JUDGES, TOWERS, for_fusion
 from conf.schema.making import BEHAVIOUR_MODELS, IMAGE_MODELS, SERIES_MODELS, TABLE_MODELS, TEXT_MODELS
 from conf.schema.texts import TEXT_COLUMNS
 from conf.schema.where import parse
+from conf.schema.wide import check_wide, columns_of
 
 if TYPE_CHECKING:
     from conf.schema import Recipe
+    from conf.schema.sources import Source
     from conf.schema.tables import Column
     from conf.schema.windows import SeriesForm
 
@@ -200,6 +202,8 @@ def check_series(recipe: Recipe) -> None:
         raise ValueError("label: is for images; a series without a label is refused")
     if recipe.clean.duplicates.near != "keep":
         raise ValueError("near copies of series are not looked for: say near: keep. Exact ones are")
+    for source in recipe.sources:
+        check_wide(source, recipe.series)
     _check_columns(recipe, (*recipe.series.cells(), *(("label",) if recipe.labels else ())))
 
 
@@ -247,13 +251,18 @@ def _check_recordings(recipe: Recipe, form: SeriesForm) -> None:
 
 def _check_columns(recipe: Recipe, known: tuple[str, ...]) -> None:
     """Raise ValueError where a source maps to a column that is none, or has rows without labels."""
-    strange = sorted({to for source in recipe.sources for to in source.columns.values()} - set(known))
+    strange = sorted({to for source in recipe.sources for to in _mapped(recipe, source)} - set(known))
     if strange:
         told = " and ".join(known)
         raise ValueError(f"a source maps to the column {strange[0]!r}; {plural(recipe.modality)} have {told}")
     if any(source.split == "unlabelled" for source in recipe.sources):
         many = plural(recipe.modality)
         raise ValueError(f"a source of {many} has the split unlabelled, and {many} need their label")
+
+
+def _mapped(recipe: Recipe, source: Source) -> set[str]:
+    """The columns that a source maps to, but for steps of wide rows."""
+    return set(source.columns.values()) - set(columns_of(source, recipe.series))
 
 
 def check_tables(recipe: Recipe) -> None:

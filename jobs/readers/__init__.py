@@ -18,6 +18,7 @@ from conf.schema import Recipe, Source
 from conf.schema.fusion import LABEL, given_by, join_columns
 from conf.schema.recordings import ENTITY, TIME
 from conf.schema.texts import TEXT_COLUMNS
+from conf.schema.wide import columns_of
 from jobs.readers.record import Piece, Reading, Record
 
 __all__ = ["Piece", "Reading", "Record", "pieces", "read", "reading"]
@@ -37,6 +38,7 @@ def reading(config: Config, source: Source) -> Reading:
         columns=_columns(recipe, source),
         streams=_streams(recipe),
         window=(recipe.series.length, len(recipe.series.channels)) if recipe.series else (0, 0),
+        wide=columns_of(source, recipe.series),
         label=_label(recipe),
     )
 

@@ -34,6 +34,7 @@ class Reading:
     columns: tuple[tuple[str, str], ...] = ()  # of a table: names and types, in the recipe's order
     label: str | None = None  # of a table: the column that is the label
     window: tuple[int, int] = (0, 0)  # of series: steps and channels
+    wide: tuple[str, ...] = ()  # of series: the columns of steps that a row's window is put together from
     streams: dict[str, Any] = field(default_factory=dict)  # of clips: how they are cut, and which channels they have
 
     def error(self, message: str) -> RecipeError:

@@ -16,6 +16,7 @@ from conf import Config
 from conf.progress import Bar
 from conf.runs import Place
 from conf.schema import Recipe
+from conf.schema.wide import has_wide
 from jobs import verdicts
 from jobs.duplicates import Copies, Near, row_id_of
 from jobs.series.judging import FILLED, Judging, Told
@@ -74,7 +75,8 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
 
         return recordings.prepared(spark, config, place, raw)
     schema = cleaned_schema()
-    mapped = map_rows(raw, Cleaning(Judging.of(recipe), schema), schema, batch_rows(recipe))
+    tokens = frozenset(recipe.missing) if has_wide(recipe.sources) else None
+    mapped = map_rows(raw, Cleaning(Judging.of(recipe), schema, tokens), schema, batch_rows(recipe))
     rows = lay_down(spark, mapped, place.folder, f"{WORK}/repaired")
     if recipe.series.fill is None:
         return rows, {}
@@ -87,6 +89,7 @@ class Cleaning:
 
     judging: Judging
     schema: pa.Schema
+    missing: frozenset[str] | None = None  # texts that stand for no value, where cells of wide rows are texts
 
     def __call__(self, batch: pa.RecordBatch) -> pa.Table:
         """The rows' windows; of those that cannot be read there is none."""
@@ -103,7 +106,7 @@ class Cleaning:
         series, told = np.full((len(texts), steps, channels), np.nan), list[Told]()
         there = np.zeros(len(texts), bool)
         for row, text in enumerate(texts):
-            values, reason, detail = read(text, steps, channels)
+            values, reason, detail = read(text, steps, channels, self.missing)
             if values is not None:
                 series[row], there[row] = values, True
             told.append((reason, detail))

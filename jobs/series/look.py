@@ -85,12 +85,12 @@ def recordings_in(found: Found, label: str | None) -> Recorded | None:
     """What a table of recordings holds; None for another, or where the person's label is not one of recordings."""
     if found.reader in ingest.UNORDERED:
         return None
-    rows, whole = _head(found)
+    rows, whole = head_of(found)
     size = len(next(iter(rows.values()), []))
     time = _time_column(rows) if size >= LEAST_ROWS else None
     if time is None:
         return None
-    channels = [name for name, cells in rows.items() if name != time.name and _is_numeric(cells)]
+    channels = [name for name, cells in rows.items() if name != time.name and is_numeric(cells)]
     fits, entity = _entity(rows, time, channels)
     if not fits:
         return None
@@ -110,7 +110,7 @@ def recordings_in(found: Found, label: str | None) -> Recorded | None:
     return Recorded(found, size, whole, time, entity, named, classes, kept, steps, every, usual, missing)
 
 
-def _head(found: Found) -> tuple[dict[str, list[str | None]], bool]:
+def head_of(found: Found) -> tuple[dict[str, list[str | None]], bool]:
     """The cells of the first rows by column, and whether there are no more."""
     task = found.reading()
     columns: dict[str, list[str | None]] = {name: [] for name in found.names}
@@ -136,7 +136,7 @@ def _told(cells: Column) -> list[str]:
     return [cell for cell in cells if cell is not None and cell.strip() not in TOKENS]
 
 
-def _is_numeric(cells: Column) -> bool:
+def is_numeric(cells: Column) -> bool:
     """Whether nearly all cells that say something are numbers, and some do."""
     told = _told(cells)
     return bool(told) and sum(map(_is_number, told)) >= SURE * len(told)
@@ -155,13 +155,13 @@ def _time_column(rows: Mapping[str, Column]) -> TimeColumn | None:
     for name, cells in rows.items():
         for form in (None, *FORMATS):
             sample = list(islice(_told(cells), 200))
-            if not sample or clock.read_times(sample, "datetime", form)[1].mean() < SURE or _is_numeric(sample):
+            if not sample or clock.read_times(sample, "datetime", form)[1].mean() < SURE or is_numeric(sample):
                 continue
             times, good = clock.read_times(cells, "datetime", form)
             if good.mean() >= SURE:
                 return TimeColumn(name, "datetime", form, times)
     for name, cells in rows.items():
-        if name.lower() in TIMELY and _is_numeric(cells):
+        if name.lower() in TIMELY and is_numeric(cells):
             kind = _kind(cells)
             times, good = clock.read_times(cells, kind)  # type: ignore[arg-type]
             if good.mean() >= SURE:
@@ -229,7 +229,7 @@ def _label(
     if entity is None:
         return None, {}
     named = [name for name in rows if name.lower() in LABELS]
-    words = [name for name in rows if not _is_numeric(rows[name])]
+    words = [name for name in rows if not is_numeric(rows[name])]
     for name in dict.fromkeys([wanted] if wanted else [*named, *words]):
         if name in (entity, time):
             continue

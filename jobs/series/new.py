@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from jobs.recipe_text import commented, from_folder, quoted, shown
+from jobs.series import new_wide
 from jobs.series.look import Recorded, channel_name, recordings_in
+from jobs.series.look_wide import windows_in
 from jobs.tabular.look import look_at
 from jobs.tabular.new import flow
 from jobs.texts import new as texts
@@ -23,15 +25,28 @@ COPIES = ((300, 8), (3000, 4), (20_000, 2))  # below so many windows, so many co
 
 def write(name: str, seen: Recorded, file: Path) -> str:
     """The text of the recipe `name` for what was seen, to be saved as `file`."""
-    parts = [_head(name, seen, file), _form(seen), _labels(seen), _sources(seen), _clean(), _split(seen), _making(seen)]
+    parts = [
+        _head(name, seen, file),
+        _form(seen),
+        _labels(seen),
+        _sources(seen),
+        clean_lines(),
+        _split(seen),
+        _making(seen),
+    ]
     return "\n".join(part for part in parts if part)
 
 
 def written(name: str, source: Path, label: str | None, file: Path) -> tuple[str, str]:
-    """The text of a recipe for what lies at `source`, recordings, texts or rows of a table; and in a few words what."""
+    """The text of a recipe for what lies at `source`, windows, recordings, texts or rows of a table; and in a few
+    words what.
+    """
     from jobs.tabular.profiling import profile_of
 
-    seen = recordings_in(look_at(source), label)
+    found = look_at(source)
+    if wide := windows_in(found, label):
+        return new_wide.write(name, wide, file), new_wide.told_of(wide)
+    seen = recordings_in(found, label)
     if seen is not None:
         return write(name, seen, file), told_of(seen)
     return texts.written(name, profile_of(source, label), file)
@@ -136,7 +151,8 @@ def _sources(seen: Recorded) -> str:
     return "\n".join(["sources:", f"  - {flow(source)}", *missing])
 
 
-def _clean() -> str:
+def clean_lines() -> str:
+    """The part that cleans windows."""
     return "\n".join(["clean:", "  rules:", "    - series.reject_constant   # a window in which nothing moves"])
 
 
@@ -154,8 +170,13 @@ def _split(seen: Recorded) -> str:
 def _making(seen: Recorded) -> str:
     length, stride, _ = window(seen)
     rows = 0.6 * sum(max(0, (steps - length) // stride + 1) for steps in seen.steps)
+    return making_lines(rows, bool(seen.classes))
+
+
+def making_lines(rows: float, has_labels: bool) -> str:
+    """What is made of about so many train windows, and who measures it."""
     copies = next((copies for most, copies in COPIES if rows < most), 1)
-    judges = "nearest, rocket" if seen.classes else "forecast"
+    judges = "nearest, rocket" if has_labels else "forecast"
     return "\n".join(
         [
             commented(f"About {rows:,.0f} windows to learn from. Copies that do harm are not merged."),

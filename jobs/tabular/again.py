@@ -27,7 +27,7 @@ def record_again(config: Config, source: Source, row: dict[str, Any]) -> tuple[s
     for piece in ingest.pieces(task):
         if "path" in piece and not where.startswith(piece["path"]):
             continue
-        for part in ingest.reader_of(task).read(task, piece):
+        for part in ingest.records_of(task, piece):
             if not isinstance(part, cells.Cells):
                 continue
             place = pc.index(part.positions, where).as_py()

@@ -133,6 +133,11 @@ def _names(task: Reading, lines: Sequence[str], delimiter: str, skip_blanks: boo
     if task.source.header is True:
         return _distinct(task, [name.strip() for name in first], where)
     declared = task.source.header or [name for name, _ in task.columns]
+    if len(first) != len(declared) and task.wide and not task.source.header:
+        raise task.error(
+            f"{where} has {len(first)} cells in its first line, and label and steps of all channels are"
+            f" {len(declared)}: mend series: length or channels; else header: may name every cell of a line, in order."
+        )
     if len(first) != len(declared):
         who = "header: names" if task.source.header else "the recipe declares"
         raise task.error(
@@ -143,9 +148,21 @@ def _names(task: Reading, lines: Sequence[str], delimiter: str, skip_blanks: boo
 
 
 def _distinct(task: Reading, names: list[str], where: str) -> list[str]:
-    """A header's names; cells without a name are numbered. Raises RecipeError for a name that stands twice."""
+    """A header's names; cells without a name are numbered. Raises RecipeError for a name that stands twice; numbers may
+    where there is no recipe yet, as such a line is no header.
+    """
     told = [name or f"column_{place + 1}" for place, name in enumerate(names)]
     doubled = sorted(name for name, count in Counter(told).items() if count > 1)
+    doubled = [name for name in doubled if task.columns or not is_number(name)]
     if doubled:
         raise task.error(f"{where} has the column {doubled[0]!r} twice in its header: rename one of them.")
     return told
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -42,11 +42,34 @@ def matched(task: Reading, found: Sequence[str], where: str) -> dict[str, str]:
     declared = [name for name, _ in task.columns]
     missing = [name for name in declared if name not in ours]
     added = [name for mine, name in ours.items() if mine not in declared and name != task.source.group_column]
+    if task.wide:
+        _check_steps(task, where, missing, added)
     if len(missing) == len(declared):
         raise task.error(_nothing_fits(where, found, declared))
     if (missing or added) and task.source.drift == "refuse":
         raise task.error(_difference(where, missing, added))
     return {name: ours[name] for name in declared if name in ours}
+
+
+def _check_steps(task: Reading, where: str, missing: Sequence[str], added: Sequence[str]) -> None:
+    """Raise RecipeError where steps of wide rows are missing, or there are columns that may be further ones."""
+    absent = [name for name in missing if name in set(steps_of(task))]
+    if absent:
+        has = f"{len(task.wide) - len(absent):,} of the {len(task.wide):,} columns of steps"
+        raise task.error(
+            f"{where} has {has} and lacks {_listed(absent)}. wide.steps names each channel's first step, from which"
+            " series: length counts on: mend one of them; columns: maps other names to these."
+        )
+    if added and not missing and task.source.drift == "refuse":
+        raise task.error(
+            f"{where} has columns beside the steps and the label: {_listed(added)}. Where they are steps, mend series:"
+            " length; else drift: merge leaves them out."
+        )
+
+
+def steps_of(task: Reading) -> list[str]:
+    """The columns of wide rows' steps, as they can be held."""
+    return [held_name(name) for name in task.wide]
 
 
 def our_name(task: Reading, name: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from conf.schema import Recipe
-from jobs.readers.record import Piece, Reading
-from jobs.tabular import cells
+from jobs.readers.record import Piece, Reading, Record
+from jobs.tabular import cells, wide
 from udfs import records
 
 if TYPE_CHECKING:
@@ -35,12 +35,18 @@ def positions() -> list[Column]:
 
 def pieces(task: Reading) -> list[Piece]:
     """Everything the source consists of, in pieces; none where Spark reads it."""
-    return [] if task.source.reader in UNORDERED else list(reader_of(task).pieces(task))
+    return [] if task.source.reader in UNORDERED else list(reader_of(task).pieces(wide.as_table(task)))
+
+
+def records_of(task: Reading, piece: Piece) -> Iterator[cells.Cells | list[Record]]:
+    """The records of one piece, windows put together where their steps are columns."""
+    for part in reader_of(task).read(wide.as_table(task), piece):
+        yield wide.as_windows(task, part)
 
 
 def read_piece(task: Reading, piece: Piece, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The rows of one piece."""
-    for part in reader_of(task).read(task, piece):
+    for part in records_of(task, piece):
         if isinstance(part, cells.Cells):
             yield from cells.rows_of(task, part, schema)
         else:
@@ -49,12 +55,14 @@ def read_piece(task: Reading, piece: Piece, schema: pa.Schema) -> Iterator[pa.Re
 
 def frame(spark: SparkSession, task: Reading) -> DataFrame | None:
     """What Spark itself reads of the source."""
-    return reader_of(task).frame(spark, task) if task.source.reader in UNORDERED else None
+    return reader_of(task).frame(spark, wide.as_table(task)) if task.source.reader in UNORDERED else None
 
 
 def read_frame(task: Reading, batch: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The rows of one batch of `frame`."""
-    yield from cells.rows_of(task, reader_of(task).read_rows(task, batch), schema)
+    found = wide.as_windows(task, reader_of(task).read_rows(wide.as_table(task), batch))
+    assert isinstance(found, cells.Cells)
+    yield from cells.rows_of(task, found, schema)
 
 
 def ids(sources: Sequence[str], contents: Sequence[str], occurrences: Sequence[int]) -> list[str]:

@@ -125,7 +125,7 @@ def _csv(probe: Found, first: files.File) -> Found:
 
 def _is_cell(name: str) -> bool:
     """Whether what stands where a column's name would is no name."""
-    return _is_number(name) or not name.strip() or len(name.split()) > MOST_WORDS or len(name) > MOST_LETTERS
+    return dialect.is_number(name) or not name.strip() or len(name.split()) > MOST_WORDS or len(name) > MOST_LETTERS
 
 
 def _are_quotes_letters(head: bytes, delimiter: str, cells: int) -> bool:
@@ -144,14 +144,6 @@ def _encoding(head: bytes) -> tuple[str, list[str]]:
     except UnicodeDecodeError:
         return "cp1252", ["the file is not UTF-8; Windows' western encoding is a guess: look at names with accents"]
     return "utf-8", []
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _typed(probe: Found, first: files.File) -> Found:

@@ -49,15 +49,22 @@ def as_text(cell: Any) -> str | None:
         return json.dumps(cell, default=str)
 
 
-def read(text: str | None, steps: int, channels: int) -> tuple[Floats | None, str | None, str]:
-    """(float64[T, C] or None, the reason why there is none, its detail). Values are those that a float32 can hold."""
+def read(
+    text: str | None, steps: int, channels: int, missing: frozenset[str] | None = None
+) -> tuple[Floats | None, str | None, str]:
+    """(float64[T, C] or None, the reason why there is none, its detail). Values are those that a float32 can hold. With
+    `missing` they are cells of texts, of which these stand for none, and the first that is no number is told.
+    """
     if text is None or not text.strip():
         return None, WRONG_LENGTH, "no values"
+    cells: list[Any] = []
     try:
-        told = json.loads(text)
-        values = np.array([number_of(value) for value in _flat(told)], np.float64)
+        cells = _flat(json.loads(text))
+        if missing is not None:
+            cells = [None if isinstance(cell, str) and cell.strip() in missing else cell for cell in cells]
+        values = np.array([number_of(value) for value in cells], np.float64)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return None, NOT_NUMBERS, text[:_SHOWN]
+        return None, NOT_NUMBERS, text[:_SHOWN] if missing is None else _unread(cells, channels)
     if len(values) != steps * channels:
         wanted = f"{steps:,} steps of {channels:,} channels are {steps * channels:,}"
         return None, WRONG_LENGTH, f"{len(values):,} values; {wanted}"
@@ -66,6 +73,16 @@ def read(text: str | None, steps: int, channels: int) -> tuple[Floats | None, st
     if np.isinf(kept).any():
         return None, NOT_FINITE, f"step {int(np.flatnonzero(np.isinf(kept))[0]) // channels + 1} is infinite"
     return kept.reshape(steps, channels), None, ""
+
+
+def _unread(cells: list[Any], channels: int) -> str:
+    """The first cell that is no number, and its step."""
+    for place, cell in enumerate(cells):
+        try:
+            number_of(cell)
+        except (ValueError, OverflowError):
+            return f"step {place // channels + 1} is {str(cell)[:_SHOWN]!r}"
+    return "no list of cells"
 
 
 def _flat(told: Any) -> list[Any]:
