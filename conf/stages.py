@@ -53,7 +53,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "choose",
         "ray",
-        1,
+        2,
         ("choice", "judging", "image", "table", "labels", "seed"),
         ("real.train",),
         of_tables=(_MEASURED,),
@@ -89,7 +89,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "ray",
-        4,
+        5,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
         (*_REAL, "gate.accepted", "train.checkpoint"),
         of_tables=(_MEASURED, "sample.maker"),
