@@ -55,7 +55,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "choose",
         "ray",
-        1,
+        2,
         ("choice", "judging", "image", "table", "labels", "seed"),
         ("real.train",),
         of_tables=(_MEASURED,),
@@ -91,7 +91,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "ray",
-        4,
+        5,
         ("evaluate", "image", "table", "labels", "seed", "publish"),
         (*_REAL, "gate.accepted", "train.checkpoint"),
         of_tables=(_MEASURED, "sample.maker"),

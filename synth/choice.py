@@ -2,8 +2,9 @@
 
 A candidate is taken only where it is clearly better than no made rows: the interval of the paired difference (bootstrap
 over rows and repeats, pooled over judges) lies below zero by the errors, or by the Brier score while errors do not
-rise; and no judge is clearly worse. Of several the one with the fewest errors. The first repeat is for all of them, the
-others for the few that did best in it: what is far behind after one is not worth more.
+rise; and no judge is clearly worse. The first repeat is for all of them, the others for the few that did best in it:
+what is far behind after one is not worth more. Of several the one with the fewest errors, of those that were tried in
+all repeats: other folds are harder or easier, so errors of fewer repeats do not stand beside theirs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conf.schema import NO_STEPS, Augment
-from synth.decide import CLEAR, INTERVAL, Comparison, Losses, compare
+from synth.decide import CLEAR, INTERVAL, Codes, Comparison, Losses, compare
 
 FINALISTS = 3  # candidates that are tried in all repeats
 Hear = Callable[[Sequence[str], range], Mapping[str, Losses]]  # of candidates and repeats: losses, a seed each repeat
@@ -39,11 +40,14 @@ def heard(augment: Augment, hear: Hear) -> dict[str, Losses]:
     return {name: found.with_seeds(more[name]) if name in more else found for name, found in first.items()}
 
 
-def decided(augment: Augment, found: Mapping[str, Losses], seed: int) -> dict[str, Any]:
-    """choice.json's part on the candidates: which was chosen, why, and how each did against none."""
-    told = [_told(augment, name, found, seed) for name in found]
+def decided(augment: Augment, found: Mapping[str, Losses], seed: int, groups: Codes | None = None) -> dict[str, Any]:
+    """choice.json's part on the candidates: which was chosen, why, and how each did against none.
+
+    `groups` says which rows tell much the same; a bootstrap draws them together.
+    """
+    told = [_told(augment, name, found, seed, groups) for name in found]
     names = [each["name"] for each in told if each["verdict"] == "better"]
-    chosen = min(names, key=lambda name: _rank(found[name]), default=NO_STEPS)
+    chosen = min(names, key=lambda name: (-found[name].seeds, _rank(found[name])), default=NO_STEPS)
     for each in told:
         each["verdict"] = "chosen" if each["name"] == chosen else each["verdict"]
     plan = augment.of(chosen)
@@ -55,7 +59,7 @@ def decided(augment: Augment, found: Mapping[str, Losses], seed: int) -> dict[st
     }
 
 
-def _told(augment: Augment, name: str, found: Mapping[str, Losses], seed: int) -> dict[str, Any]:
+def _told(augment: Augment, name: str, found: Mapping[str, Losses], seed: int, groups: Codes | None) -> dict[str, Any]:
     """One candidate beside none, on the repeats that both were tried in."""
     own, plan = found[name], augment.of(name)
     said: dict[str, Any] = {
@@ -71,7 +75,7 @@ def _told(augment: Augment, name: str, found: Mapping[str, Losses], seed: int) -
     }
     if name == NO_STEPS:
         return said
-    comparison = compare(found[NO_STEPS].first_seeds(own.seeds), own, seed)
+    comparison = compare(found[NO_STEPS].first_seeds(own.seeds), own, seed, groups)
     return said | {
         "change": comparison.with_ - comparison.without,
         "interval": list(comparison.interval),

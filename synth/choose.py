@@ -22,7 +22,7 @@ from conf.schema.together import LEAST_PER_FOLD
 from synth.arms import lowest
 from synth.choice import FINALISTS, decided, heard
 from synth.cluster import Cluster
-from synth.decide import Losses
+from synth.decide import Codes, Losses
 from synth.encode import list_files
 from synth.held_out import Measured, Setting, Trial, tried
 from synth.spread import shared, spread
@@ -40,12 +40,13 @@ def run(cluster: Cluster, config: Config) -> StageResult:
         runs.read_json(place.inputs["normalize"].folder, "statistics.json") if "normalize" in place.inputs else None
     )
     train, total = _train(config, place, augment.max_rows)
-    _check_enough(config, augment, Setting(config, measured), train)
+    groups = _groups(config, augment, Setting(config, measured), train)
     if runs.done_at(place.folder):  # asked to do it again
         runs.clear(f"{place.folder}/{TRIALS}", set())
     with progress("choose", planned(augment), "trials") as bar:
         found = heard(augment, lambda names, repeats: _hear(config, place, train, measured, names, repeats, bar))
-    told = decided(augment, found, config.recipe.seed)
+    overlapping = config.recipe.modality == "series"  # windows of one stretch of time tell much the same
+    told = decided(augment, found, config.recipe.seed, groups if overlapping else None)
     told |= {"rows": train.num_rows, "of": total, "folds": augment.folds, "repeats": augment.repeats}
     runs.write_json(place.folder, CHOICE, told)
     counts = {"rows": train.num_rows, "trials": planned(augment), "chosen": told["chosen"]}
@@ -69,19 +70,20 @@ def _train(config: Config, place: Place, bound: int) -> tuple[pa.Table, int]:
     return rows, total
 
 
-def _check_enough(config: Config, augment: Augment, setting: Setting, train: pa.Table) -> None:
-    """Raise StageError where there are too few rows to leave some out, or one cannot be read."""
+def _groups(config: Config, augment: Augment, setting: Setting, train: pa.Table) -> Codes:
+    """Each row's group. Raises StageError where there are too few to leave some out, or a row cannot be read."""
     pool = setting.pool(train, {})
     if pool.unreadable:  # real rows have been cleaned
         raise StageError(f"choose: row {pool.unreadable[0]} cannot be read, or has no label. Run clean again.")
-    groups = len(np.unique(pool.rows.group_codes()))
-    least = LEAST_PER_FOLD * augment.folds
-    if groups < least:
+    groups: Codes = pool.rows.group_codes()
+    there, least = len(np.unique(groups)), LEAST_PER_FOLD * augment.folds
+    if there < least:
         raise StageError(
             f"choose: {augment.folds} folds need {least} train rows that are no near copies of each other, and there"
-            f" are {groups}: raise split.train, lower augment.folds, or name the steps under augment.steps"
+            f" are {there}: raise split.train, lower augment.folds, or name the steps under augment.steps"
             f" ({config.origin})."
         )
+    return groups
 
 
 def _hear(

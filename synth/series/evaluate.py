@@ -94,7 +94,7 @@ def privacy(made: Pool[Rows], train: Pool[Rows], held_out: Pool[Rows]) -> dict[s
 def apart(made: Pool[Rows], train: Pool[Rows], test: Pool[Rows], seed: int) -> dict[str, float] | None:
     """A worker's `told_apart`."""
     ours, known, unseen = (pool.rows.windows[:MOST_TOLD] for pool in (made, train, test))
-    return told_apart(ours, known, unseen, seed)
+    return told_apart(ours, known, unseen, seed, made.rows.group_codes()[:MOST_TOLD])
 
 
 def seen(names: tuple[str, ...], channels: list[str], seed: int, *pools: Pool[Rows]) -> dict[str, Any]:

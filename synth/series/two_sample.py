@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from synth.decide import halves
 from synth.series.rows import Codes, Numbers, Windows
 from synth.series.scaled import scale_of
 from synth.tables.metrics import auc
@@ -30,15 +31,26 @@ def detection(found: float) -> float:
     return 1 - 2 * max(found - 0.5, 0.0)
 
 
-def told_apart(made: Windows, known: Windows, unseen: Windows, seed: int = 0) -> dict[str, float] | None:
+def told_apart(
+    made: Windows, known: Windows, unseen: Windows, seed: int = 0, groups: Codes | None = None
+) -> dict[str, float] | None:
     """`auc`, `score` and the `rows` asked of either set: the even places of `made` are learned from beside `known`
-    ones, the odd ones asked about beside `unseen` ones. None where there are too few to say.
+    ones, the odd ones asked about beside `unseen` ones; where real windows stand for made ones, halves of their
+    `groups`. None where there are too few to say.
     """
-    learned, asked = made[::2], made[1::2]
+    learned, asked = _halved(made, groups)
     if min(len(learned), len(asked), len(known), len(unseen)) < LEAST_ROWS:
         return None
     found = _auc(learned, known, asked, unseen, seed)
     return {"auc": found, "score": detection(found), "rows": min(len(asked), len(unseen))}
+
+
+def _halved(made: Windows, groups: Codes | None) -> tuple[Windows, Windows]:
+    """Those to learn from and those to ask about; no group has windows among both."""
+    if groups is None or len(np.unique(groups)) == len(groups):
+        return made[::2], made[1::2]
+    first, second = halves(np.zeros(len(groups), np.int64), groups)
+    return made[first], made[second]
 
 
 def across_time(made: Windows, real: Windows, starts: Codes, seed: int = 0) -> dict[str, float]:

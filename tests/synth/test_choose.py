@@ -86,6 +86,37 @@ def test_candidates_that_destroy_labels_are_never_taken(tmp_path: Path) -> None:
     assert {each["name"]: each["verdict"] for each in told["candidates"]} == {"none": "chosen", "flipped": "worse"}
 
 
+def _losses(*errors: Sequence[float]) -> Losses:
+    """Of one judge: a sequence a repeat, a number a row."""
+    told = {"nearest": np.array(errors, np.float64)}
+    return Losses(told, told)
+
+
+def test_errors_of_one_repeat_are_not_set_beside_those_of_all(tmp_path: Path) -> None:
+    """Folds of the first repeat are the easiest here: who was heard in it alone did not do better than a finalist."""
+    augment = config_of(tmp_path, [SLICED, SHUFFLED]).recipe.augment
+    assert augment is not None
+    easy, hard = [1.0] * 40 + [0.0] * 60, [1.0] * 80 + [0.0] * 20
+    found = {
+        "none": _losses(easy, hard),
+        "sliced": _losses([0.0] * 100, [1.0] * 40 + [0.0] * 60),  # 0.2 in all
+        "shuffled": _losses([1.0] * 10 + [0.0] * 90),  # 0.1, in the first repeat alone
+    }
+    told = decided(augment, found, seed=1)
+    assert {each["name"]: each["verdict"] for each in told["candidates"]}["shuffled"] == "better"
+    assert told["chosen"] == "sliced"
+
+
+def test_windows_of_one_stretch_do_not_make_a_choice_sure(tmp_path: Path) -> None:
+    """Ten recordings of twenty windows: three fewer are told wrong and two more, which is no clear gain."""
+    augment = config_of(tmp_path, [SLICED]).recipe.augment
+    assert augment is not None
+    wrong = np.repeat([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0], 20)
+    found = {"none": _losses(wrong), "sliced": _losses(np.repeat([0.0, 0, 0, 1, 1, 0, 0, 0, 0, 0], 20))}
+    assert decided(augment, found, seed=1)["chosen"] == "sliced"
+    assert decided(augment, found, seed=1, groups=np.repeat(np.arange(10), 20))["chosen"] == "none"
+
+
 def test_nothing_of_the_fold_that_is_left_out_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither its rows nor their children, nor children that were mixed with them."""
     mixed = {"name": "mixed", "copies": 3, "steps": [{"series.interpolate": {"partners": "any", "p": 1.0}}]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Literal
 
 import numpy as np
@@ -36,7 +36,7 @@ def read_times(texts: Sequence[str | None], kind: Kind, form: str | None = None)
     for place, text in enumerate(texts):
         try:
             times[place] = _of_clock(text or "", form) if kind == "datetime" else _of_number(text or "", kind)
-        except (ValueError, OverflowError, InvalidOperation):
+        except (ValueError, OverflowError, DecimalException):
             continue
         good[place] = True
     return times, good

@@ -24,6 +24,22 @@ def test_real_windows_are_not_told_from_real_ones_and_shifted_or_shuffled_ones_a
     assert told_apart(made[:30], known, unseen) is None
 
 
+def test_windows_that_overlap_do_not_raise_the_ceiling() -> None:
+    """Real windows in the place of made ones: those of one recording are not on both sides, to be known again."""
+    random = np.random.default_rng(0)
+
+    def of_recordings(count: int) -> np.ndarray:
+        walks = 2 * random.normal(size=(count, 1, 2)) + 0.3 * random.normal(size=(count, 120, 2)).cumsum(1)
+        return np.concatenate([walks[:, at : at + 24] for at in range(0, 96, 2)])  # a recording every `count` rows
+
+    stands, known, unseen = of_recordings(10), of_recordings(30), of_recordings(10)
+    order = random.permutation(len(stands))
+    stands, groups = stands[order], order % 10
+    overlapping, apart = told_apart(stands, known, unseen), told_apart(stands, known, unseen, groups=groups)
+    assert overlapping is not None and apart is not None and overlapping["auc"] - apart["auc"] > 0.1
+    assert told_apart(stands, known, unseen, groups=np.arange(len(stands))) == overlapping
+
+
 def test_published_scores_are_about_0_for_real_windows_and_tell_shifted_ones() -> None:
     real, other = (np.repeat(waves(800, seed=seed), 3, axis=2) for seed in range(2))  # six channels: three units
     assert discriminative(real, other, seed=0, steps=60) < 0.09

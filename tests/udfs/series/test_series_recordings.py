@@ -148,6 +148,8 @@ def test_every_turn_of_blocks_has_its_shares_and_another_seed_other_blocks() -> 
         ("number", "NaN", None, None),
         ("seconds", "Infinity", None, None),
         ("seconds", "1e300", None, None),
+        ("seconds", "1e999999", None, None),
+        ("number", "1e9999999", None, None),
         ("datetime", None, None, None),
     ],
 )
