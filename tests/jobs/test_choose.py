@@ -27,7 +27,7 @@ SLICED = {"name": "sliced", "steps": [{"series.window_slice": {"share": [0.6, 0.
 SHUFFLED = {"name": "shuffled", "steps": [{"series.segment_permutation": {"segments": 12}}]}
 
 
-@pytest.mark.parametrize("partners", ["same_label", "nearest"])
+@pytest.mark.parametrize("partners", ["same_label", pytest.param("nearest", marks=pytest.mark.slow)])
 def test_children_without_spark_are_those_that_augment_makes(spark: Any, tmp_path: Path, partners: str) -> None:
     """Ids, parents, labels and values to the last bit, whoever is mixed with whom."""
     steps: list[Any] = [{"series.window_slice": {"p": 0.5}}]

@@ -109,7 +109,13 @@ def by_group(rows: list[dict[str, Any]]) -> set[str]:
     return {row["row_group"] for row in rows}
 
 
-@pytest.mark.parametrize(("by", "every"), [({"by": "time"}, None), ({"by": "block", "block_steps": 12}, "1h")])
+@pytest.mark.parametrize(
+    ("by", "every"),
+    [
+        ({"by": "time"}, None),
+        pytest.param({"by": "block", "block_steps": 12}, "1h", marks=pytest.mark.slow),
+    ],
+)
 def test_no_step_is_in_two_splits_by_time_or_by_block_and_appending_moves_no_border(spark, tmp_path, by, every):
     """Windows across a border are left out by plan, and counted; those that follow later fall behind the borders."""
     lines = recording("one", 30 * 24)
@@ -179,7 +185,9 @@ def test_odd_recordings_are_mended_or_refused_with_their_reason(spark, tmp_path)
     assert flagged == {"waves:gap": 1}
 
 
-@pytest.mark.parametrize("form", ["parquet", "file", "columns"])
+@pytest.mark.parametrize(
+    "form", ["parquet", *(pytest.param(each, marks=pytest.mark.slow) for each in ("file", "columns"))]
+)
 def test_recordings_are_the_same_from_files_of_any_form(spark, tmp_path, form):
     """The windows that a plain call cuts of them: from typed cells, from a file each, from a column each."""
     lines = fleet(12)
@@ -250,6 +258,7 @@ def test_windows_are_the_same_byte_for_byte_under_any_partitioning(spark, tmp_pa
     assert any(row["row_flags"] == ["outliers"] for row in plain)
 
 
+@pytest.mark.slow
 def test_windows_and_what_was_refused_can_be_explained_from_their_observations(spark, tmp_path):
     """One by one, of the table and of quarantine: the same values or the same refusal."""
     hole = [line for line in recording("hole", 20) if not 4 <= line[1] < 9]

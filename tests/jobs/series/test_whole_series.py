@@ -54,6 +54,8 @@ def test_series_go_the_whole_way(spark, ray_session, tmp_path):
     assert explain.explain(config, child["row_parents"][0]).same
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_made_series_go_the_whole_way(spark, ray_session, tmp_path):
     """Trained, sampled by any number of actors, judged and merged; a made row can be made again."""
     (tmp_path / "waves.jsonl").write_text(lines(windows(120)))
