@@ -24,8 +24,9 @@ def write(name: str, seen: WideRows, file: Path) -> str:
 
 def told_of(seen: WideRows) -> str:
     """What it is, in a few words."""
-    more = "" if seen.whole else "more than "
-    return f"{more}{seen.rows:,} windows of {seen.length:,} steps of {len(_channels(seen))} channels"
+    more, count = "" if seen.whole else "more than ", len(_channels(seen))
+    of = "one channel" if count == 1 else f"{count} channels"
+    return f"{more}{seen.rows:,} windows of {seen.length:,} steps of {of}"
 
 
 def _channels(seen: WideRows) -> list[str]:
@@ -88,6 +89,7 @@ def _sources(seen: WideRows) -> str:
 
 
 def _split(seen: WideRows) -> str:
-    why = "Each window by itself: name the column of whose they are as group_column, where several are of one."
+    named = ": where several are of one, name the column of whose they are as the source's group_column"
+    why = f"Each window by itself{named if seen.first else ''}."
     stratify = "label" if seen.classes else "null"
     return f"{commented(why)}\nsplit: {{test: 0.25, val: 0.2, rest: train, stratify: {stratify}}}"
