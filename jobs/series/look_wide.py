@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from conf.runs.patterns import files_of
 from conf.schema.recordings import KEPT_NAMES
 from conf.schema.wide import counted
 from jobs.series.look import LABELS, LEAST_PER_CLASS, LEAST_ROWS, LEAST_STEPS, MOST_CLASSES, head_of, is_numeric
@@ -29,6 +31,7 @@ BARE_STEPS = 16  # of lines without a header: fewer are rows of a table
 TOGETHER = 0.3  # mean correlation of a step with the next one
 SAMPLE_ROWS = 500  # by which both are told
 BROKEN = 0.5  # so many of the numbers are no whole ones: grey values of images are
+_HALVES = re.compile(r"^(.+)_(TRAIN|TEST)\.[^/]+$", re.IGNORECASE)
 _NUMBERED = re.compile(r"^(.*?)(\d{1,9})$", re.DOTALL)
 Column = Sequence[str | None]
 
@@ -46,6 +49,7 @@ class WideRows:
     classes: dict[str, int]
     missing: list[str]  # what stands for none in steps
     others: list[str]  # columns that are not read
+    test: str | None = None  # the path of the test windows, where they lie in a file of their own
 
 
 def windows_in(found: Found, label: str | None) -> WideRows | None:
@@ -53,11 +57,24 @@ def windows_in(found: Found, label: str | None) -> WideRows | None:
     enough = bool(_runs(list(found.names.values()))) if found.header else len(found.names) > BARE_STEPS
     if found.reader in ingest.UNORDERED or not enough:
         return None
+    if paths := _halves(found):
+        seen = windows_in(replace(found, path=paths[0]), label)
+        return replace(seen, test=paths[1]) if seen else None
     cells, whole = head_of(found)
     rows = {found.names[ours]: column for ours, column in cells.items()}
     if len(next(iter(rows.values()), [])) < LEAST_ROWS:
         return None
     return (_named if found.header else _bare)(found, rows, whole, label)
+
+
+def _halves(found: Found) -> tuple[str, str] | None:
+    """The paths of the train and the test windows, where two files are named as these and nothing else is there."""
+    named = [_HALVES.match(info.path) for info in files_of(str(found.data / found.path))]
+    halves = {each[2].lower(): each for each in named if each}
+    if len(named) != 2 or set(halves) != {"train", "test"} or halves["train"][1] != halves["test"][1]:
+        return None
+    train, test = (Path(halves[word][0]).relative_to(found.data).as_posix() for word in ("train", "test"))
+    return train, test
 
 
 def _named(found: Found, rows: Mapping[str, Column], whole: bool, wanted: str | None) -> WideRows | None:

@@ -10,22 +10,23 @@ from jobs.series.look_wide import WideRows
 from jobs.tabular.new import flow
 
 BARE_CHANNEL = "value"  # what the one channel of lines without a header is called
-TRAIN_SHARE = 0.55
+VAL_SHARE, TEST_SHARE = 0.2, 0.25
 
 
 def write(name: str, seen: WideRows, file: Path) -> str:
     """The text of the recipe `name` for what was seen, to be saved as `file`."""
     from jobs.series.new import clean_lines, making_lines
 
-    rows = TRAIN_SHARE * seen.rows
+    rows = (1 - VAL_SHARE - TEST_SHARE * (seen.test is None)) * seen.rows
     parts = [_head(name, seen, file), _form(seen), _labels(seen), _sources(seen), clean_lines(), _split(seen)]
     return "\n".join([*parts, making_lines(rows, bool(seen.classes))])
 
 
 def told_of(seen: WideRows) -> str:
     """What it is, in a few words."""
-    more = "" if seen.whole else "more than "
-    return f"{more}{seen.rows:,} windows of {seen.length:,} steps of {len(_channels(seen))} channels"
+    more, count = "" if seen.whole else "more than ", len(_channels(seen))
+    of = "one channel" if count == 1 else f"{count} channels"
+    return f"{more}{seen.rows:,} windows of {seen.length:,} steps of {of}"
 
 
 def _channels(seen: WideRows) -> list[str]:
@@ -84,10 +85,15 @@ def _sources(seen: WideRows) -> str:
     told = ", ".join(quoted(token) for token in dict.fromkeys(["", *seen.missing]))
     missing = [commented("What stands for a missing value."), f"missing: [{told}]"] if any(seen.missing) else []
     why = commented("Each channel's first step; the other columns count on from it.", 2) if seen.first else ""
-    return "\n".join(line for line in ["sources:", why, f"  - {flow(source)}", *missing] if line)
+    lines = [f"  - {flow(source)}"]
+    if seen.test is not None:
+        lines = [f"  - {flow({**source, 'name': 'train'})}"]
+        lines.append(f"  - {flow({**source, 'name': 'test', 'path': seen.test, 'split': 'test'})}")
+    return "\n".join(line for line in ["sources:", why, *lines, *missing] if line)
 
 
 def _split(seen: WideRows) -> str:
-    why = "Each window by itself: name the column of whose they are as group_column, where several are of one."
-    stratify = "label" if seen.classes else "null"
-    return f"{commented(why)}\nsplit: {{test: 0.25, val: 0.2, rest: train, stratify: {stratify}}}"
+    named = ": where several are of one, name the column of whose they are as the source's group_column"
+    why = f"Each window by itself{named if seen.first else ''}."
+    stratify, test = "label" if seen.classes else "null", f"{TEST_SHARE}" if seen.test is None else "given"
+    return f"{commented(why)}\nsplit: {{test: {test}, val: {VAL_SHARE}, rest: train, stratify: {stratify}}}"

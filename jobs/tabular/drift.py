@@ -53,7 +53,8 @@ def matched(task: Reading, found: Sequence[str], where: str) -> dict[str, str]:
 
 def _check_steps(task: Reading, where: str, missing: Sequence[str], added: Sequence[str]) -> None:
     """Raise RecipeError where steps of wide rows are missing, or there are columns that may be further ones."""
-    absent = [name for name in missing if name in set(steps_of(task))]
+    steps = set(steps_of(task))
+    absent = [name for name in missing if name in steps]
     if absent:
         has = f"{len(task.wide) - len(absent):,} of the {len(task.wide):,} columns of steps"
         raise task.error(

@@ -26,17 +26,17 @@ def rows(seed: int = 1, smooth: bool = True) -> list[list[str]]:
     return [[f"{value:.4f}" for value in row] for row in (values.cumsum(axis=1) if smooth else values)]
 
 
-def recipe_for(path: Path, label: str | None = None) -> Config:
-    """The recipe that is written for a table of windows, loaded; its source has every row as a window."""
+def recipe_for(path: Path, label: str | None = None, count: int = ROWS) -> Config:
+    """The recipe that is written for a table of windows, loaded; its sources have every row as a window."""
     file = path.parent / "mine.yaml"
     text, told = written("mine", path, label, file)
     file.write_text(text)
     assert "windows of 20 steps" in told
     config = conf.load(str(file), "local", [], str(path.parent / "root"))
     check_recipe(config)
-    (task,) = [readers.reading(config, source) for source in config.recipe.sources]
-    parts = [part for piece in ingest.pieces(task) for part in ingest.records_of(task, piece)]
-    assert sum(len(part.positions) for part in parts if isinstance(part, Cells)) == ROWS
+    tasks = [readers.reading(config, source) for source in config.recipe.sources]
+    parts = [part for task in tasks for piece in ingest.pieces(task) for part in ingest.records_of(task, piece)]
+    assert sum(len(part.positions) for part in parts if isinstance(part, Cells)) == count
     return config
 
 
@@ -51,6 +51,16 @@ def test_lines_of_a_label_and_values_are_windows(tmp_path: Path, place: str) -> 
     assert (recipe.series.length, recipe.series.channels, recipe.labels) == (STEPS, ["value"], ["-1", "0", "1"])
     assert (recipe.sources[0].header, recipe.sources[0].wide.label) == (False, place)
     assert "NaN" in recipe.missing
+
+
+def test_train_and_test_files_of_one_name_stay_what_they_are(tmp_path: Path) -> None:
+    for half, seed in (("TRAIN", 1), ("TEST", 2)):
+        lines = "".join("\t".join([str(at % 2), *row]) + "\n" for at, row in enumerate(rows(seed)))
+        (tmp_path / f"Waves_{half}.tsv").write_text(lines)
+    recipe = recipe_for(tmp_path / "Waves_*.tsv", count=2 * ROWS).recipe
+    told = [(source.name, source.path, source.split) for source in recipe.sources]
+    assert told == [("train", "Waves_TRAIN.tsv", None), ("test", "Waves_TEST.tsv", "test")]
+    assert (recipe.split.test, recipe.split.val) == ("given", 0.2)
 
 
 def test_columns_that_are_counted_as_times_are_steps(tmp_path: Path) -> None:
