@@ -24,7 +24,7 @@ from jobs.series.clean import Cleaning, cleaned_schema, label_column
 from jobs.series.gathering import Gathering, schema_of
 from jobs.series.judging import Judging
 from jobs.series.observing import Reading
-from jobs.series.recordings import gathered, observations
+from jobs.series.recordings import borders_name, gathered, observations
 from jobs.spark import read
 from tests.jobs.made import run, table
 from tests.jobs.series import made
@@ -287,6 +287,30 @@ def test_a_split_without_a_window_is_said(spark, tmp_path):
     )  # fmt: skip
     with pytest.raises(StageError, match=r"by block no window is left for .*Say shorter blocks"):
         run(spark, config, "ingest", "clean")
+
+
+def test_borders_that_leave_a_split_empty_are_not_kept(spark, tmp_path):
+    """So that what the message asks for mends it: two windows have no val, with more data there is one."""
+    source = {**SOURCE, "columns": {"machine": "entity", "when": "time"}, "drift": "merge"}
+    told = {"labels": [], "sources": [source], "recordings": {"stride": 30}, "split": {**ALONG, "by": "time"}}
+    config = recorded(tmp_path, recording("one", 40), **told)
+    with pytest.raises(StageError, match="by time no window is left for val.*or add data"):
+        run(spark, config, "ingest", "clean")
+    splits = run(spark, recorded(tmp_path, recording("one", 600), **told), "ingest", "clean").counts["splits"]
+    assert all(sum(splits[name].values()) for name in ("train", "val", "test"))
+
+
+def test_times_that_are_read_in_another_way_have_borders_of_their_own(tmp_path):
+    forms = (
+        {},
+        {"time_format": "%d/%m/%Y"},
+        {"time_format": "%m/%d/%Y"},
+        {"time": "seconds"},
+        {"time": "milliseconds"},
+    )
+    names = {borders_name(recorded(tmp_path, recordings=form).recipe) for form in forms}
+    assert len(names) == len(forms)
+    assert borders_name(recorded(tmp_path, recordings={"stride": 3}).recipe) in names
 
 
 def test_mistakes_in_recipes_of_recordings_are_answered_before_anything_starts(tmp_path):
