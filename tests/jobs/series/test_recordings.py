@@ -294,7 +294,7 @@ def test_borders_that_leave_a_split_empty_are_not_kept(spark, tmp_path):
     source = {**SOURCE, "columns": {"machine": "entity", "when": "time"}, "drift": "merge"}
     told = {"labels": [], "sources": [source], "recordings": {"stride": 30}, "split": {**ALONG, "by": "time"}}
     config = recorded(tmp_path, recording("one", 40), **told)
-    with pytest.raises(StageError, match="by time no window is left for val.*or add data"):
+    with pytest.raises(StageError, match=r"by time no window is left for val.*or add data"):
         run(spark, config, "ingest", "clean")
     splits = run(spark, recorded(tmp_path, recording("one", 600), **told), "ingest", "clean").counts["splits"]
     assert all(sum(splits[name].values()) for name in ("train", "val", "test"))
