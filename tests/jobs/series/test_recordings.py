@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
@@ -20,6 +21,7 @@ from conf.stages import parts_of, stage
 from jobs import readers
 from jobs.assignments import home_of_assignments
 from jobs.explain import explain
+from jobs.series import again
 from jobs.series.clean import Cleaning, cleaned_schema, label_column
 from jobs.series.gathering import Gathering, schema_of
 from jobs.series.judging import Judging
@@ -263,6 +265,23 @@ def test_windows_and_what_was_refused_can_be_explained_from_their_observations(s
     for row in (table(config, "clean")[0], *refused):
         told = explain(config, row["row_id"])
         assert told.same and "cut from its observations again" in told.again, row
+
+
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [({"entity": "columns", "entities": ["left", "right"]}, ["left", "right"]), ({"entity": "column"}, ["m\t"])],
+)
+def test_recordings_are_found_again_under_the_names_that_clean_gave_them(tmp_path, monkeypatch, form, names):
+    """One of several columns may have the channel's name; of a cell, blanks alone are no part of it."""
+    cells = {"row_id": ["a" * 40], "row_source": ["w#1"], "row_split": [None], "entity": [" m\t "], "time": ["0"]}
+    raw = pa.table({**cells, "label": ["rise"], "left": ["1"], "right": ["2"]})
+    raw = raw.drop_columns("entity") if form["entity"] == "columns" else raw
+    monkeypatch.setattr("jobs.plain_tables.rows", lambda config, table: pads.dataset(raw))
+    source = {"name": "waves", "reader": "csv", "path": "w"}
+    config = recorded(tmp_path, recordings=form, series={"channels": ["left"]}, labels=[], sources=[source])
+    found = list(again._recordings(config, "a" * records.MAKER_HEX, "w#1"))
+    assert [each.column("entity")[0].as_py() for each in found] == names
+    assert [each.column("left")[0].as_py() for each in found] == ["1", "2"][: len(names)]
 
 
 def test_series_without_labels_are_measured_and_augmented(spark, tmp_path):
