@@ -18,6 +18,8 @@ from jobs.series.recordings import file_name
 from udfs import records
 from udfs.series.windows import SERIES_TYPE
 
+BLANK = " "  # what Spark trims of a recording's name: other white space is part of it
+
 
 def child_batch(recipe: Recipe, row: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
     """The row's primary id, its first parent's payload, its partner beside it."""
@@ -74,13 +76,13 @@ def _recordings(config: Config, maker: str, where: str) -> Iterator[pa.Table]:
         return
     kind = form.recordings.entity
     if kind == "column":
-        name = pc.coalesce(pc.utf8_trim_whitespace(pc.field("entity")), pc.scalar(""))
-        own = pc.equal(name, (first.column("entity")[0].as_py() or "").strip())
+        name = pc.coalesce(pc.utf8_trim(pc.field("entity"), BLANK), pc.scalar(""))
+        own = pc.equal(name, (first.column("entity")[0].as_py() or "").strip(BLANK))
         yield _named(raw.to_table(filter=mine & own), None, form.channels)
     elif kind == "columns":
-        whole = raw.to_table(filter=mine)
-        for name in form.recordings.entities:
-            yield _named(whole.rename_columns({name: form.channels[0]}), name, form.channels)
+        whole, shared = raw.to_table(filter=mine), [each for each in OBSERVED if each != "entity"]
+        for name in form.recordings.entities:  # one may have the channel's name
+            yield _named(whole.select([*shared, name]).rename_columns([*shared, *form.channels]), name, form.channels)
     elif kind == "file":
         path = where.rpartition("#")[0] + "#"
         yield _named(
@@ -95,7 +97,7 @@ def _recordings(config: Config, maker: str, where: str) -> Iterator[pa.Table]:
 def _named(rows: pa.Table, entity: str | None, channels: Sequence[str]) -> pa.Table:
     """Observations with their recording's name, trimmed where it is a column of theirs."""
     if entity is None:
-        name = pc.utf8_trim_whitespace(rows.column("entity"))
+        name = pc.utf8_trim(rows.column("entity"), BLANK)
         name = pc.if_else(pc.equal(name, ""), pa.scalar(None, pa.string()), name)
         rows = rows.set_column(rows.schema.get_field_index("entity"), "entity", name)
     else:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 WORK = "work"
-BORDERS = "borders.json"
+Borders = tuple[int, int]  # the times from which on windows are val and test
 PLACE = r"#\d*$"  # of an observation in its file
 ENDING = r"\.[A-Za-z0-9]+(\.(gz|bz2|zst|lz4))?$"
 _MAKER = "row_maker"
@@ -51,11 +51,14 @@ def prepared(spark: SparkSession, config: Config, place: Place, raw: DataFrame) 
     counts = _counts(laid)
     _check_law(counts, place.inputs["ingest"].counts["rows"] * max(1, len(_entities(recipe))))
     rows = laid.where(F.col(COUNTED).isNull())
+    borders: Borders | None = None
     if recipe.split.by == "time":
-        rows = _along_time(config, rows)
+        rows, borders = _along_time(config, rows)
     if recipe.split.by in ("time", "block"):
         rows = _across(rows)
         counts["across_borders"] = _check_splits(config, rows)
+    if borders is not None:  # those that leave a split empty are not kept
+        runs.write_json(home_of_assignments(config), borders_name(recipe), list(borders))
     changed = _flagged(rows)
     arrived = sum(
         counts.get(name, 0) for name in ("windows", "too_short", "refused_observations", "refused_recordings")
@@ -156,20 +159,21 @@ def _check_law(counts: dict[str, int], arrived: int) -> None:
         )
 
 
-def _along_time(config: Config, rows: DataFrame) -> DataFrame:
-    """Rows with their split by time, where their source gives none."""
+def _along_time(config: Config, rows: DataFrame) -> tuple[DataFrame, Borders | None]:
+    """Rows with their split by time, where their source gives none; and the borders, if any row needs them."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import StringType
 
     open_ = rows.where(F.col("row_split").isNull() & F.col(FROM).isNotNull())
-    val_from, test_from = _borders(config, open_.where("row_reason is null"))
+    borders = _borders(config, open_.where("row_reason is null"))
+    val_from, test_from = borders or (0, 0)
 
     since, until = (_side(F.col(name), val_from, test_from) for name in (FROM, UNTIL))
     split = F.when(since == until, F.element_at(F.array(*map(F.lit, SPLITS)), since + 1)).otherwise(LEFT_OUT)
     fresh = F.when(F.col("row_split").isNull() & F.col(FROM).isNotNull(), split)
     found = rows.withColumn("row_split", F.coalesce("row_split", fresh).cast(StringType()))
     grouped = F.when(fresh.isNotNull(), F.concat_ws(":", "row_group", "row_split")).otherwise(F.col("row_group"))
-    return found.withColumn("row_group", grouped)
+    return found.withColumn("row_group", grouped), borders
 
 
 def _side(time: Column, val_from: int, test_from: int) -> Column:
@@ -179,24 +183,29 @@ def _side(time: Column, val_from: int, test_from: int) -> Column:
     return F.when(time < val_from, 0).when(time < test_from, 1).otherwise(2)
 
 
-def _borders(config: Config, rows: DataFrame) -> tuple[int, int]:
-    """The times from which on windows are val and test: those that were found first, while `split` says the same.
+def borders_name(recipe: Recipe) -> str:
+    """The file of borders, beside the assignments: times that are read in another way have others."""
+    assert recipe.series is not None and recipe.series.recordings is not None
+    said = recipe.series.recordings
+    return f"borders-{runs.digest_of([said.time, said.time_format])}.json"
+
+
+def _borders(config: Config, rows: DataFrame) -> Borders | None:
+    """The borders that were found first, while `split` says the same; None where there is no window.
 
     So that their shares of windows begin there. Distinct times must fit the memory of one task.
     """
     from pyspark.sql import functions as F
 
-    folder = home_of_assignments(config)
-    kept = runs.read_json(folder, BORDERS)
+    kept = runs.read_json(home_of_assignments(config), borders_name(config.recipe))
     if kept is None:
         shares = config.recipe.split.shares()
         parts = F.array(F.lit(shares["train"]), F.lit(min(1.0, shares["train"] + shares["val"])))
         found = rows.agg(F.percentile(FROM, parts).alias("times")).first()
         if found is None or found["times"] is None:
-            return 0, 0
-        kept = [int(time) for time in found["times"]]
-        runs.write_json(folder, BORDERS, kept)
-    return kept[0], kept[1]
+            return None
+        kept = found["times"]
+    return int(kept[0]), int(kept[1])
 
 
 def _across(rows: DataFrame) -> DataFrame:

@@ -69,10 +69,12 @@ def _rows(values: Numbers) -> list[list[float | None]]:
 
 
 def _planes(eye: Eye, sets: Mapping[str, Windows], seed: int) -> dict[str, Any]:
-    """`pca` and `tsne` (van der Maaten and Hinton 2008): (x, y) of POINTS windows of each set at most."""
+    """`pca` and `tsne` (van der Maaten and Hinton 2008): (x, y) of POINTS windows of each set at most; nothing where
+    train windows are too few, or all the same.
+    """
     some = {name: eye.vectors(windows[:POINTS]) for name, windows in sets.items()}
     whole = np.concatenate(list(some.values()))
-    if len(some["train"]) < LEAST_POINTS or whole.shape[1] < 2:
+    if len(some["train"]) < LEAST_POINTS or whole.shape[1] < 2 or not np.ptp(some["train"], axis=0).any():
         return {}
     found = PCA(2, svd_solver="full").fit(some["train"])
     ends = np.cumsum([len(each) for each in some.values()])[:-1]

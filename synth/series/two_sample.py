@@ -106,6 +106,7 @@ def _auc(made: Windows, real: Windows, made_asked: Windows, real_asked: Windows,
     scale = scale_of(real)
     table = lambda windows: features(encode(windows, scale)).astype(np.float32)  # noqa: E731
     learned = np.concatenate([table(_evenly(made, count)), table(_evenly(real, count))])
+    learned[:, np.isnan(learned).all(axis=0)] = 0.0  # boosting takes no feature without a value
     judge = HistGradientBoostingClassifier(
         max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=LEARNING_RATE, early_stopping=False, random_state=seed
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
@@ -20,11 +21,12 @@ from conf.stages import parts_of, stage
 from jobs import readers
 from jobs.assignments import home_of_assignments
 from jobs.explain import explain
+from jobs.series import again
 from jobs.series.clean import Cleaning, cleaned_schema, label_column
 from jobs.series.gathering import Gathering, schema_of
 from jobs.series.judging import Judging
 from jobs.series.observing import Reading
-from jobs.series.recordings import gathered, observations
+from jobs.series.recordings import borders_name, gathered, observations
 from jobs.spark import read
 from tests.jobs.made import run, table
 from tests.jobs.series import made
@@ -274,6 +276,23 @@ def test_windows_and_what_was_refused_can_be_explained_from_their_observations(s
         assert told.same and "cut from its observations again" in told.again, row
 
 
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [({"entity": "columns", "entities": ["left", "right"]}, ["left", "right"]), ({"entity": "column"}, ["m\t"])],
+)
+def test_recordings_are_found_again_under_the_names_that_clean_gave_them(tmp_path, monkeypatch, form, names):
+    """One of several columns may have the channel's name; of a cell, blanks alone are no part of it."""
+    cells = {"row_id": ["a" * 40], "row_source": ["w#1"], "row_split": [None], "entity": [" m\t "], "time": ["0"]}
+    raw = pa.table({**cells, "label": ["rise"], "left": ["1"], "right": ["2"]})
+    raw = raw.drop_columns("entity") if form["entity"] == "columns" else raw
+    monkeypatch.setattr("jobs.plain_tables.rows", lambda config, table: pads.dataset(raw))
+    source = {"name": "waves", "reader": "csv", "path": "w"}
+    config = recorded(tmp_path, recordings=form, series={"channels": ["left"]}, labels=[], sources=[source])
+    found = list(again._recordings(config, "a" * records.MAKER_HEX, "w#1"))
+    assert [each.column("entity")[0].as_py() for each in found] == names
+    assert [each.column("left")[0].as_py() for each in found] == ["1", "2"][: len(names)]
+
+
 def test_series_without_labels_are_measured_and_augmented(spark, tmp_path):
     """Copies come of every train window, mixed ones too, and none has a label."""
     steps = [{"series.jitter": {"std": 0.2}}, {"series.interpolate": {"p": 0.5, "partners": "nearest"}}]
@@ -296,6 +315,30 @@ def test_a_split_without_a_window_is_said(spark, tmp_path):
     )  # fmt: skip
     with pytest.raises(StageError, match=r"by block no window is left for .*Say shorter blocks"):
         run(spark, config, "ingest", "clean")
+
+
+def test_borders_that_leave_a_split_empty_are_not_kept(spark, tmp_path):
+    """So that what the message asks for mends it: two windows have no val, with more data there is one."""
+    source = {**SOURCE, "columns": {"machine": "entity", "when": "time"}, "drift": "merge"}
+    told = {"labels": [], "sources": [source], "recordings": {"stride": 30}, "split": {**ALONG, "by": "time"}}
+    config = recorded(tmp_path, recording("one", 40), **told)
+    with pytest.raises(StageError, match=r"by time no window is left for val.*or add data"):
+        run(spark, config, "ingest", "clean")
+    splits = run(spark, recorded(tmp_path, recording("one", 600), **told), "ingest", "clean").counts["splits"]
+    assert all(sum(splits[name].values()) for name in ("train", "val", "test"))
+
+
+def test_times_that_are_read_in_another_way_have_borders_of_their_own(tmp_path):
+    forms = (
+        {},
+        {"time_format": "%d/%m/%Y"},
+        {"time_format": "%m/%d/%Y"},
+        {"time": "seconds"},
+        {"time": "milliseconds"},
+    )
+    names = {borders_name(recorded(tmp_path, recordings=form).recipe) for form in forms}
+    assert len(names) == len(forms)
+    assert borders_name(recorded(tmp_path, recordings={"stride": 3}).recipe) in names
 
 
 def test_mistakes_in_recipes_of_recordings_are_answered_before_anything_starts(tmp_path):

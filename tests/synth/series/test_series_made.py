@@ -40,6 +40,18 @@ def test_windows_that_overlap_do_not_raise_the_ceiling() -> None:
     assert told_apart(stands, known, unseen, groups=np.arange(len(stands))) == overlapping
 
 
+def test_a_channel_that_no_window_has_tells_nothing() -> None:
+    """A sensor that was dead all along, where what is missing is kept."""
+    sets = [np.concatenate([waves(80, seed=seed), np.full((80, *waves(1).shape[1:]), np.nan)], 2) for seed in range(3)]
+    told = told_apart(sets[0], sets[1], sets[2])
+    assert told is not None and 0.2 < told["auc"] < 0.8
+
+
+def test_windows_that_are_all_the_same_lie_on_no_plane() -> None:
+    same = np.ones((10, 8, 2))
+    assert looks({"train": same, "test": same}, ["left", "right"], seed=0)["planes"] == {}
+
+
 def test_published_scores_are_about_0_for_real_windows_and_tell_shifted_ones() -> None:
     real, other = (np.repeat(waves(800, seed=seed), 3, axis=2) for seed in range(2))  # six channels: three units
     assert discriminative(real, other, seed=0, steps=60) < 0.09
