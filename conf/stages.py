@@ -34,6 +34,8 @@ class Stage:
     of_series: tuple[str, ...] = ()
 
 
+READING = {"fusion": 2, "behaviour": 2}  # raised where only rows of this modality are read otherwise
+PAIRING = 2  # raised where only pairs are made otherwise
 UNSAID: tuple[str, list[str]] = ("gives", [])  # of a source that is not joined: what it does not say decides nothing
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
 _MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images are scaled by their range alone
@@ -150,7 +152,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     more = {name: whole[name] for name in own if name in kinds and "image" in each.parts}
     if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
         more["missing"] = whole["missing"]
-    return found | more | ({"pairs": whole["pairs"]} if each.name == "clean" and recipe.pairs else {})
+    return found | more | ({"pairs": [PAIRING, whole["pairs"]]} if each.name == "clean" and recipe.pairs else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
@@ -160,7 +162,13 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         window = [recipe.series.length, len(recipe.series.channels)] if recipe.series else None
         join = recipe.join.model_dump(mode="json") if recipe.join else None
         read["streams"] = recipe.streams.model_dump(mode="json") if recipe.streams else None
-        return {**read, "window": window, "join": join, "boxes": recipe.image is not None and recipe.image.boxes}
+        return {
+            **read,
+            "revision": READING["fusion"],
+            "window": window,
+            "join": join,
+            "boxes": recipe.image is not None and recipe.image.boxes,
+        }
     if recipe.modality == "text":
         return {"columns": list(TEXT_COLUMNS), "label": "label"}
     if recipe.series is not None:  # readers refuse windows of another form
@@ -168,7 +176,8 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         names = [*recipe.series.cells(), *(["label"] if recipe.labels else [])]
         return {"columns": names, "label": "label"} | ({} if recipe.series.recordings else {"window": form})
     if recipe.behaviour is not None:
-        return {"columns": list(EVENT_COLUMNS), "form": recipe.behaviour.model_dump(mode="json")}
+        told = recipe.behaviour.model_dump(mode="json")
+        return {"columns": list(EVENT_COLUMNS), "revision": READING["behaviour"], "form": told}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 
