@@ -35,6 +35,8 @@ class Stage:
     of_series: tuple[str, ...] = ()
 
 
+READING = {"fusion": 2, "behaviour": 2}  # raised where only rows of this modality are read otherwise
+PAIRING = 2  # raised where only pairs are made otherwise
 # Keys of a source and what they say where nothing is said, which decides nothing.
 UNSAID: tuple[tuple[str, Any], ...] = (("gives", []), ("wide", None))
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
@@ -153,7 +155,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     form = recipe.series
     if form is not None and (form.recordings is not None or has_wide(recipe.sources)) and "image" in each.parts:
         more["missing"] = whole["missing"]
-    return found | more | ({"pairs": whole["pairs"]} if each.name == "clean" and recipe.pairs else {})
+    return found | more | ({"pairs": [PAIRING, whole["pairs"]]} if each.name == "clean" and recipe.pairs else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
@@ -163,7 +165,13 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         window = [recipe.series.length, len(recipe.series.channels)] if recipe.series else None
         join = recipe.join.model_dump(mode="json") if recipe.join else None
         read["streams"] = recipe.streams.model_dump(mode="json") if recipe.streams else None
-        return {**read, "window": window, "join": join, "boxes": recipe.image is not None and recipe.image.boxes}
+        return {
+            **read,
+            "revision": READING["fusion"],
+            "window": window,
+            "join": join,
+            "boxes": recipe.image is not None and recipe.image.boxes,
+        }
     if recipe.modality == "text":
         return {"columns": list(TEXT_COLUMNS), "label": "label"}
     if recipe.series is not None:  # readers refuse windows of another form
@@ -172,7 +180,8 @@ def _cells(recipe: Recipe) -> dict[str, Any] | None:
         wide = {"channels": recipe.series.channels} if has_wide(recipe.sources) else {}
         return {"columns": names, "label": "label"} | ({} if recipe.series.recordings else {"window": form}) | wide
     if recipe.behaviour is not None:
-        return {"columns": list(EVENT_COLUMNS), "form": recipe.behaviour.model_dump(mode="json")}
+        told = recipe.behaviour.model_dump(mode="json")
+        return {"columns": list(EVENT_COLUMNS), "revision": READING["behaviour"], "form": told}
     return {"columns": list(recipe.columns), "label": recipe.task.label} if recipe.task else None
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PAYLOADS = ("image", "text", "series", "columns")
 LABEL = "label"
+OFF_CLOCK = 1e-6  # of a step, by which a number of steps may be off for rounding
 RESERVED = ("label", "soft_label", "image", "mask", "boxes", "text", "series", "pixels", "look", "thumb", "changed")
 JUDGES = {
     "image": ("image.cnn", "image.svc", "image.linear"),
@@ -178,6 +179,7 @@ def _check_sources(recipe: Recipe) -> None:
         raise ValueError("join needs two sources or more")
     if any(source.weight < 1 for source in recipe.sources):
         raise ValueError("weight does not go with join: a row that is left out would leave its partners alone")
+    _check_following(recipe, recipe.join)
     silent = [source.name for source in recipe.sources if not source.gives]
     if silent:
         raise ValueError(f"source {silent[0]} must say gives: which parts of the row it brings, such as [image]")
@@ -186,6 +188,19 @@ def _check_sources(recipe: Recipe) -> None:
     if doubled or missing:
         told = f"{doubled[0]} is given by two sources" if doubled else f"no source gives {missing[0]}"
         raise ValueError(f"join: {told}; each part of a row comes from one source")
+
+
+def _check_following(recipe: Recipe, join: Join) -> None:
+    """Splits and groups are said where a joined row gets them from: of the first source, or by within."""
+    for source in recipe.sources[1:]:
+        said = [name for name in ("split", "group_column") if getattr(source, name) is not None]
+        if said:
+            lead = recipe.sources[0].name
+            raise ValueError(
+                f"source {source.name} says {said[0]}, which joined rows have of the first source, {lead}: say it there"
+            )
+    if join.reuse and recipe.sources[0].group_column is not None:
+        raise ValueError("group_column does not go with join.reuse, whose rows are grouped by within: leave it out")
 
 
 def _check_pairs(recipe: Recipe, there: tuple[str, ...]) -> None:
@@ -199,6 +214,11 @@ def _check_pairs(recipe: Recipe, there: tuple[str, ...]) -> None:
         raise ValueError(f"pairs: labels must be [{pairs.mismatch}, {pairs.match}]; they are {there_are}")
     if recipe.split.stratify is not None:
         raise ValueError("pairs are made once rows are split, which have one label until then: say stratify: null")
+    if recipe.clean.duplicates.near == "keep":
+        raise ValueError(
+            "pairs need to know which images are one picture, whose captions are no mismatch: say"
+            " clean.duplicates.near: group, not keep"
+        )
     if pairs.same is not None and pairs.same not in recipe.columns:
         raise ValueError(f"pairs.same is {pairs.same}, which is not among the columns")
 
@@ -217,11 +237,24 @@ def _check_streams(recipe: Recipe) -> None:
         raise ValueError(
             "rows of streams have series:, with a channel for each stream, and image: where there is a film"
         )
+    _check_clock(streams)
     steps = round(streams.window_s * streams.rate_hz)
     if recipe.series.length != steps:
         raise ValueError(f"series.length is {recipe.series.length}; window_s times rate_hz is {steps}")
     if sorted(streams.labels) != sorted(recipe.labels):
         raise ValueError(f"labels must be the shifts {', '.join(streams.labels)}; they are {', '.join(recipe.labels)}")
+
+
+def _check_clock(streams: Streams) -> None:
+    """Windows begin, and are shifted, by whole steps of the clock: else a label would say more than the row shows."""
+    told = [("hop_s", streams.hop_s), *(("shifts_s", shift) for shift in streams.shifts_s)]
+    for name, seconds in told:
+        steps = seconds * streams.rate_hz
+        if not round(steps) or abs(steps - round(steps)) > OFF_CLOCK:
+            raise ValueError(
+                f"streams.{name} has {seconds:g} s, which is {steps:g} steps of a clock of {streams.rate_hz:g} Hz:"
+                " it takes whole steps, and one at least"
+            )
 
 
 def columns_of(recipe: Recipe) -> list[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 LAST_SECOND = 253_402_300_799  # of the year 9999
+_DATED = r"^[+-]?\d{4}"  # a moment without its day would be one of today
 _SHOWN = 80  # characters of a cell that is refused, told in its detail
 
 
@@ -34,10 +35,10 @@ def judged(staged: DataFrame, form: BehaviourForm) -> DataFrame:
     read = read.withColumns({"lowest": F.min("rating_value").over(alike), "highest": F.max("rating_value").over(alike)})
     differ = F.when(F.col("lowest") != F.col("highest"), "rating_conflict")
     read = read.withColumn("row_reason", F.coalesce("row_reason", differ))
-    same = F.when(F.col("row_reason").isNull(), F.concat_ws("\n", "user", "item", "time_value")).otherwise(
-        F.col("row_id")
-    )
-    place = F.row_number().over(Window.partitionBy(F.col("row_reason").isNull(), same).orderBy("row_source"))
+    is_good = F.col("row_reason").isNull()
+    same = [F.when(is_good, F.col(name)) for name in ("user", "item", "time_value")]
+    own = F.when(~is_good, F.col("row_id"))
+    place = F.row_number().over(Window.partitionBy(*same, own).orderBy("row_source"))
     told = F.coalesce("row_detail", _detail())
     return read.withColumns({"fate": fate_of(place), "row_detail": told}).drop("lowest", "highest")
 
@@ -47,7 +48,7 @@ def _seconds(form: BehaviourForm) -> Column:
     from pyspark.sql import functions as F
 
     if form.time == "iso":
-        return F.expr("unix_timestamp(try_to_timestamp(time))")
+        return F.when(F.col("time").rlike(_DATED), F.expr("unix_timestamp(try_to_timestamp(time))"))
     number = F.expr("try_cast(time as double)")
     whole = F.when(F.abs(number) < 1e15, F.floor(number / (1000 if form.time == "milliseconds" else 1)))
     return whole.cast("long")

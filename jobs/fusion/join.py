@@ -21,6 +21,7 @@ from conf.schema.fusion import LABEL, columns_of, given_by
 from jobs.rows_read import hashed
 from jobs.staging import lay_down
 from udfs import records
+from udfs.fusion.streams import MICROSECONDS, MOST_SECONDS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -29,6 +30,7 @@ WORK = "work/joined"
 UNMATCHED, DOUBLED, PARTNER_DOUBLED, TAKEN = "unmatched", "key_doubled", "partner_doubled", "partner_taken"
 NO_KEY, NO_TIME = "key_missing", "time_unreadable"
 _KEYS = ("join_key", "join_time", "join_within")
+_DATED = r"^[+-]?\d{4}"  # a moment without its day would be one of today
 
 
 def joined(spark: SparkSession, config: Config, place: Place, staged: DataFrame, schema: pa.Schema) -> DataFrame:
@@ -66,14 +68,14 @@ def _col(name: str) -> Column:
 
 
 def _keys(join: Join) -> dict[str, Column]:
-    """What rows are joined by: text without blanks, or seconds (also of a moment written in ISO 8601)."""
+    """What rows are joined by: text without blanks, or whole microseconds of seconds (or of a moment with its day)."""
     from pyspark.sql import functions as F
 
     nothing = F.lit(None).cast("string")
     cell = F.nullif(F.trim(F.col(join.column)), F.lit(""))
-    moment = F.unix_micros(cell.try_cast("timestamp")) / 1e6
+    moment = F.when(cell.rlike(_DATED), F.unix_micros(cell.try_cast("timestamp")) / 1e6)
     time = F.coalesce(cell.try_cast("double"), moment) if join.by == "nearest_time" else F.lit(None).cast("double")
-    time = F.when(~F.isnan(time) & (F.abs(time) < float("inf")), time)
+    time = F.when(F.abs(time) < MOST_SECONDS, F.round(time * MICROSECONDS).cast("long"))  # whole: ties are ties
     within = F.nullif(F.trim(F.col(join.within)), F.lit("")) if join.within else nothing
     return {"join_key": cell, "join_time": time, "join_within": within}
 
@@ -138,11 +140,11 @@ def _by_time(mine: DataFrame, theirs: DataFrame, join: Join) -> DataFrame:
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    width = join.tolerance_s
-    assert width is not None
-    bucket = F.floor(F.col("join_time") / width)
+    assert join.tolerance_s is not None
+    width = max(1, round(join.tolerance_s * MICROSECONDS))
+    bucket = _bucket(F.col("join_time"), width)
     asked = mine.withColumn("bucket", F.explode(F.array(bucket - 1, bucket, bucket + 1)))
-    there = theirs.withColumn("bucket", F.floor(F.col("other_time") / width))
+    there = theirs.withColumn("bucket", _bucket(F.col("other_time"), width))
     alike = (asked["bucket"] == there["bucket"]) & asked["join_within"].eqNullSafe(there["other_within"])
     near = asked.join(there, alike).withColumn("apart", F.abs(F.col("join_time") - F.col("other_time")))
     near = near.where(F.col("apart") <= width)
@@ -156,6 +158,13 @@ def _by_time(mine: DataFrame, theirs: DataFrame, join: Join) -> DataFrame:
         .join(found, "row_id", "left")
         .withColumn("join_taken", F.coalesce("join_taken", F.lit(False)))
     )
+
+
+def _bucket(time: Column, width: int) -> Column:
+    """Which span of this width a time lies in, exactly."""
+    from pyspark.sql import functions as F
+
+    return ((time - F.pmod(time, F.lit(width))) / width).cast("long")
 
 
 def _verdicts(marks: DataFrame, pairs: Sequence[DataFrame], names: Sequence[str], join: Join) -> DataFrame:

@@ -84,7 +84,7 @@ def _lines(file: Path) -> list[dict[str, str]]:
                 return [{k: v or "" for k, v in row.items() if k} for row in csv.DictReader(lines)]
             told = [json.loads(line) for line in lines if line.strip()]
             return [{k: str(v) for k, v in row.items() if v is not None} for row in told if isinstance(row, dict)]
-    except (UnicodeDecodeError, csv.Error, ValueError, OSError, AttributeError):
+    except (UnicodeDecodeError, csv.Error, ValueError, OSError, AttributeError, RecursionError):
         return []
 
 

@@ -1,9 +1,9 @@
 """Pairs of an image and a text for matching: real rows match, and each gets texts of other rows of its own split.
 
 Negatives are drawn by identity: the rows of a split stand in a ring in the order of a hash, another order for each
-negative, and a row takes the text of the next one that is neither its own text nor of its own group (another caption of
-the same picture would be no mismatch). Hard ones come from rows of the same class, or from those whose words are most
-alike. So a row that comes or goes changes few pairs, and none ever crosses a split.
+negative, and a row takes the text of the next one that is neither of its own group nor a text that its group has
+(another caption of the same picture would be no mismatch). Hard ones come from rows of the same class, or from those
+whose words are most alike. So a row that comes or goes changes few pairs, and none ever crosses a split.
 """
 
 from __future__ import annotations
@@ -111,14 +111,16 @@ class Choosing:
         groups, classes = (_codes(rows.column(name).to_pylist()) for name in ("row_group", "row_class"))
         alike = self._alike(texts, marks, groups) if self.pairs.hard and self.pairs.by == "text" else None
         found: list[dict[str, Any]] = []
-        taken: list[set[int]] = [{int(mark)} for mark in marks]
+        taken: list[set[int]] = [set() for _ in ids]
+        own = _by_group(groups, marks)
         for number in range(1, self.pairs.negatives + 1):
             random = RowRandom(ids, self.seed, "pairs", number)
             hard = random.bernoulli(self.pairs.hard)
             order = np.argsort(random.bits(), kind="stable")
             for row in range(len(ids)):
-                other = self._hard(row, order, marks, groups, classes, alike, taken[row]) if hard[row] else None
-                easy = _next(row, order, marks, groups, taken[row]) if other is None else other
+                known = taken[row] | own[int(groups[row])]
+                other = self._hard(row, order, marks, groups, classes, alike, known) if hard[row] else None
+                easy = _next(row, order, marks, groups, known) if other is None else other
                 if easy is None:
                     continue
                 taken[row].add(int(marks[easy]))
@@ -159,6 +161,14 @@ def _codes(values: Sequence[Any]) -> NDArray[np.int64]:
     """Equal numbers for equal values."""
     known: dict[Any, int] = {}
     return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
+
+
+def _by_group(groups: NDArray[np.int64], marks: NDArray[np.int64]) -> dict[int, set[int]]:
+    """The texts that each group has."""
+    found: dict[int, set[int]] = {}
+    for group, mark in zip(groups.tolist(), marks.tolist(), strict=True):
+        found.setdefault(group, set()).add(mark)
+    return found
 
 
 def _next(

@@ -21,7 +21,6 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyarrow import fs
 
@@ -168,8 +167,8 @@ def _within(root: str, path: str) -> bool:
 def _file_content(uri: str, name: str) -> Content:
     system, path = filesystem(uri)
     full = f"{path}/{name}"
-    if isinstance(system, fs.LocalFileSystem) and Path(full).is_symlink() and not _within(os.path.realpath(path), full):
-        return Content(name, None, "path_outside", "a link to a file outside the folder")
+    if isinstance(system, fs.LocalFileSystem) and not _within(os.path.realpath(path), full):
+        return Content(name, None, "path_outside", "a link, or a folder behind one, leads out of the folder")
     try:
         with system.open_input_file(full) as file:
             if file.size() > MAX_FILE_BYTES:

@@ -19,7 +19,7 @@ from jobs.readers.image_folder import SUFFIXES, listed
 from jobs.readers.record import Piece, Reading, Record, chunks, fingerprint, refused
 from jobs.tabular import drift
 from jobs.tabular.cells import Cells
-from jobs.tabular.readers.json_lines import cell_of, object_of
+from jobs.tabular.readers.json_lines import cell_of, is_utf8, object_of
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 CAPTION, TEXT, IMAGE = "caption", "text", "image"
@@ -36,6 +36,7 @@ class Line:
     reason: str | None = None
     detail: str | None = None
     text: bytes = b""
+    nested: frozenset[str] = frozenset()  # cells that hold a list or an object
 
 
 def pieces(task: Reading) -> Iterator[Piece]:
@@ -116,6 +117,11 @@ def _named(task: Reading, manifest: str) -> Iterator[Line]:
         if not names:
             names = _matched(task, list(line.cells), manifest)
         source = task.source
+        bad = sorted(line.nested & {source.file_column, source.group_column, *names.values()})
+        if bad:
+            detail = f"line {line.number}: {bad[0]} holds a list or an object; a line has one caption and plain cells"
+            yield replace(line, reason="cell_nested", detail=detail)
+            continue
         told = {mine: line.cells.get(theirs) or None for mine, theirs in names.items()}
         more = {"": line.cells.get(source.file_column), "group": line.cells.get(source.group_column or "")}
         yield replace(line, cells=told | more)
@@ -161,8 +167,16 @@ def _json_lines(stream: io.BufferedReader) -> Iterator[Line]:
         found = object_of(text)
         if isinstance(found, tuple):
             yield Line(number, {}, found[0], f"line {number}: {found[1]}", text[:200])
-        else:
-            yield Line(number, {key: cell_of(value) for key, value in found.items()})
+            continue
+        cells = {key: cell_of(value) for key, value in found.items()}
+        halves = [key for key, cell in cells.items() if not is_utf8(key + (cell or ""))]
+        if halves:
+            yield Line(
+                number, {}, "line_not_utf8", f"line {number}: {halves[0]!a} holds half of a character", text[:200]
+            )
+            continue
+        nested = frozenset(key for key, value in found.items() if value is not None and cells[key] is None)
+        yield Line(number, cells, text=text[:200], nested=nested)
 
 
 def _placed(task: Reading, manifest: str, line: Line) -> dict[str, Any]:

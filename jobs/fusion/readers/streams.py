@@ -34,6 +34,7 @@ SOUND = ".wav"
 UNREADABLE, MISSING, SHORT = "stream_unreadable", "stream_missing", "clip_too_short"
 _NAMED_TIME = re.compile(r"(\d+)$")
 _WIDTHS = {1: np.uint8, 2: np.int16, 4: np.int32}
+MOST_WINDOWS = 1_000_000  # of one clip
 Clip = dict[str, bytes]  # name within the clip's folder -> content
 
 
@@ -51,7 +52,7 @@ def pieces(task: Reading) -> Iterator[Piece]:
     clips: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for entry in listed(task, root):
         head, slash, _ = entry.name.partition("/")
-        if slash and entry.reason is None:
+        if slash or entry.reason is not None:  # what may not be read refuses its clip
             clips[head].append((entry.name, entry.size))
     if not clips:
         raise task.error(f"{root} holds no clips: it needs a folder for each, with frames/, .wav or .csv files in it.")
@@ -91,7 +92,8 @@ def _windows(task: Reading, clip: Clip, name: str) -> Iterator[dict[str, Any]]:
     """Every window of a clip at every shift at which all streams reach."""
     told = task.streams
     step = microseconds([1 / told["rate_hz"]])[0].item()
-    window, hop, gap = (int(microseconds([told[key]])[0]) for key in ("window_s", "hop_s", "max_gap_s"))
+    steps, hop = (round(told[key] * told["rate_hz"]) for key in ("window_s", "hop_s"))  # by count: 1/60 s is no whole
+    window, gap = steps * step, int(microseconds([told["max_gap_s"]])[0])  # number of microseconds
     has_film = any(column == "image" for column, _ in task.columns)
     streams = {channel: _stream(clip, channel, step, gap) for channel in told["channels"]}
     film, lead = _Film(clip) if has_film else None, streams[told["channels"][0]]
@@ -99,7 +101,9 @@ def _windows(task: Reading, clip: Clip, name: str) -> Iterator[dict[str, Any]]:
     led = {channel for channel in streams if film is None and _file_of(clip, channel) == first_file}
     first = int(film.times[0]) if film else lead.start_us
     last = int(film.times[-1]) + gap if film else lead.end_us
-    for start in starts(first, last, window, hop, step).tolist():
+    if last - first > MOST_WINDOWS * hop * step:
+        raise _Unread(UNREADABLE, f"its times go from {first / 1e6:g} to {last / 1e6:g} s: is one of them wrong?")
+    for start in starts(first, last, window, hop * step, step).tolist():
         places = None
         if film:
             wanted = start + (np.arange(told["frames"]) * 2 + 1) * window // (2 * told["frames"])
@@ -107,11 +111,8 @@ def _windows(task: Reading, clip: Clip, name: str) -> Iterator[dict[str, Any]]:
             if places is None:
                 continue
         for shift_s in (0.0, *told["shifts_s"]):
-            shift = int(microseconds([shift_s])[0])
-            cut = [
-                stream.cut(start + (0 if channel in led else shift), window // step)
-                for channel, stream in streams.items()
-            ]
+            shift = round(shift_s * told["rate_hz"]) * step
+            cut = [stream.cut(start + (0 if channel in led else shift), steps) for channel, stream in streams.items()]
             if any(values is None for values in cut):
                 continue
             series = written(np.concatenate([v for v in cut if v is not None], axis=1).ravel().tolist())
@@ -204,5 +205,5 @@ def _times(clip: Clip, names: list[str]) -> np.ndarray:
             return microseconds([told[PurePosixPath(name).name] for name in names])
         stems = [_NAMED_TIME.search(PurePosixPath(name).stem) for name in names]
         return microseconds([float(stem[1]) / 1000 if stem else float("nan") for stem in stems])
-    except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise _Unread(UNREADABLE, f"{TIMES} or the frames' names do not tell when each was taken: {error}") from error

@@ -125,7 +125,7 @@ def _row(task: Reading, text: bytes, position: str, known: dict[str, str]) -> di
         cell = as_text(value) if declared[mine] == "series" else cell_of(value)
         if cell is None and value is not None:
             return _refused(position, "cell_nested", f"{key} holds a list or an object", text)
-        if cell is not None and not _is_utf8(cell):
+        if cell is not None and not is_utf8(cell):
             return _refused(position, "line_not_utf8", f"{key} holds half of a character", text)
         row[mine] = cell
     return row
@@ -167,7 +167,8 @@ def cell_of(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written: JSON may hold half of a character."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -82,8 +82,10 @@ def test_a_user_who_goes_on_keeps_row_and_split(spark: Any, tmp_path: Path) -> N
     run(spark, config, "ingest", "clean")
     before = {row["user"]: row for row in table(config, "clean")}
     stranger = [("u77", f"i{number:02d}", "4", str(number)) for number in range(5)]
-    write(tmp_path, dated([*events(40), ("u1", "i39", "5", "99999999"), *stranger]), people(40))
-    run(spark, config, "ingest", "clean")
+    timeless = ("u1", "i38", "5", "12:30:00")  # which would be an event of today
+    write(tmp_path, [*dated([*events(40), ("u1", "i39", "5", "99999999"), *stranger]), timeless], people(40))
+    counts, _ = run(spark, config, "ingest").counts, run(spark, config, "clean")
+    assert counts["sources"]["ratings"]["refused"] == {"time_unreadable": 1}
     after = {row["user"]: row for row in table(config, "clean")}
     assert {user: row["row_id"] for user, row in after.items() if user != "u77"} == {
         user: row["row_id"] for user, row in before.items()

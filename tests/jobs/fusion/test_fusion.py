@@ -178,10 +178,11 @@ def test_sources_are_joined_by_the_nearest_time_within_the_tolerance(spark, tmp_
     """The nearest, of two as near the earlier; beyond the tolerance none; each once."""
     images(tmp_path, range(24))
     photos = [{"file": f"{n:03d}.png", "time": f"{n:.1f}"} for n in range(24)]
-    photos[23]["time"] = "soon"
+    photos[23]["time"] = "12:30:00"  # of which day?
     captions(tmp_path, photos, "photos.csv")
     notes = [{"time": f"{n + 0.04:.2f}", **{k: v for k, v in row(n).items() if k != "file"}} for n in range(20)]
     notes[3]["time"] = "3.3"  # beyond the tolerance
+    notes[7]["time"] = "7.2"  # at it, to the microsecond: 7.2 - 7.0 is a little more as numbers are held
     notes[5]["time"] = "4.9"  # as near as 4.9 is to 5, and nearer than 5.04 was
     notes += [{**notes[6], "time": "6.01", "text": "nearer to six than the other"}]
     captions(tmp_path, notes, "notes.csv")

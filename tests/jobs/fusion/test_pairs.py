@@ -80,3 +80,16 @@ def test_hard_texts_are_of_the_class_or_share_most_words():
 def test_a_row_without_others_gets_no_pair():
     """One row, or rows of one text alone: fewer pairs, no error."""
     assert chosen(rows(1)) == [] and chosen([{**row, "text": "the same"} for row in rows(5)]) == []
+
+
+@pytest.mark.parametrize("options", [{"negatives": 3}, {"hard": 1.0}, {"hard": 1.0, "by": "class", "same": "colour"}])
+def test_a_caption_that_the_rows_own_picture_has_too_is_no_mismatch(options):
+    """Whoever else has it: a strange picture with a caption of one's own group is passed by."""
+    some = rows(30)
+    for row in some[5:15]:  # other pictures, captioned as those of g0 are
+        row["text"] = some[int(row["row_group"][1:]) % 2]["text"]
+    known = {row["row_id"]: row for row in some}
+    own = {group: {row["text"] for row in some if row["row_group"] == group} for group in ("g0", "g1", "g2")}
+    for pair in chosen(some, **options):
+        group = known[pair["row_id"]]["row_group"]
+        assert known[pair["row_other"]]["text"] not in own.get(group, ())

@@ -146,6 +146,42 @@ def test_two_series_of_unlike_rates_are_cut_on_one_clock(tmp_path):
     assert not begun & set(range(9, 14)) and {0, 15} <= begun
 
 
+@pytest.mark.parametrize("rate", [15, 60])
+def test_rates_whose_steps_are_no_whole_microseconds_give_windows_of_their_length(tmp_path, rate):
+    """A 60th of a second is rounded up; a window has its 60 steps all the same, and begins on one."""
+    place = tmp_path / "clips" / "one"
+    place.mkdir(parents=True)
+    lines = [f"{number / rate:.6f},{number}" for number in range(rate * 12)]
+    (place / "wind.csv").write_text("\n".join(["time,a,b", *(f"{line},{line[0]}" for line in lines)]) + "\n")
+    cut = {"window_s": 2.0, "hop_s": 1.0, "rate_hz": rate, "shifts_s": [1.0], "max_gap_s": 0.5}
+    form = {"length": 2 * rate, "channels": ["wind_a", "wind_b"]}
+    rows, bad = read(recipe(tmp_path, image=None, streams=cut, series=form, labels=["0", "1"]))
+    assert not bad and {len(json.loads(row["series"])) for row in rows} == {4 * rate}
+    assert len([row for row in rows if row["label"] == "0"]) >= 9
+
+
+def test_what_cannot_be_right_in_a_clip_refuses_it_and_nothing_is_passed_over(tmp_path):
+    """A time that is years away, a list of times that is no CSV, a frame and a clip behind links out of the folder."""
+    place = tmp_path / "clips"
+    for number, name in enumerate(("good", "far", "odd", "led")):
+        clip(place / name, number)
+    lines = (place / "far" / "times.csv").read_text().splitlines()
+    (place / "far" / "times.csv").write_text("\n".join([*lines[:-1], "f0001.png,99000000000"]) + "\n")
+    (place / "odd" / "times.csv").write_bytes(b"file,time\nf0000.png,0\rf0001.png,1\n")
+    frame = place / "led" / "frames" / "f0010.png"
+    elsewhere = tmp_path / "elsewhere.png"
+    elsewhere.write_bytes(frame.read_bytes())
+    frame.unlink()
+    frame.symlink_to(elsewhere)
+    (tmp_path / "away").mkdir()
+    (place / "away").symlink_to(tmp_path / "away")
+    rows, bad = read(recipe(tmp_path))
+    assert {row["group"] for row in rows} == {"good"}
+    assert {Path(each.position).name: each.reason for each in bad} == dict.fromkeys(
+        ("far", "odd", "led", "away"), "stream_unreadable"
+    )
+
+
 def test_the_clock_and_the_cuts():
     """Cores of it: steps, gaps, windows that the stream does not have, the nearest frame."""
     times = np.array([0, 100_000, 300_000, 200_000, 900_000])
@@ -165,6 +201,8 @@ def test_a_recipe_of_streams_must_hold_together(tmp_path):
         ({"series": {"length": 99, "channels": ["sound"]}}, "series.length is 99"),
         ({"labels": ["0", "1"]}, "labels must be the shifts"),
         ({"split": {"train": 0.5, "val": 0.2, "rest": "test"}}, "must stay in one split"),
+        ({"streams": {**CUT, "shifts_s": [0.01]}, "labels": ["0", "0.01"]}, "shifts_s has 0.01 s, which is 0.5 steps"),
+        ({"streams": {**CUT, "hop_s": 1e-9}}, "hop_s has 1e-09 s"),
     ]
     for parts, told in wrong:
         with pytest.raises(RecipeError, match=told):
