@@ -26,7 +26,8 @@ def told_of(seen: WideRows) -> str:
     """What it is, in a few words."""
     more, count = "" if seen.whole else "more than ", len(_channels(seen))
     of = "one channel" if count == 1 else f"{count} channels"
-    return f"{more}{seen.rows:,} windows of {seen.length:,} steps of {of}"
+    test = "" if seen.test is None else ", and those of a test file"
+    return f"{more}{seen.rows:,} windows of {seen.length:,} steps of {of}{test}"
 
 
 def _channels(seen: WideRows) -> list[str]:
