@@ -155,7 +155,15 @@ def laid_out(value: dict[str, Any]) -> dict[str, Any]:
     }
     lay_out = known.get(modality)
     laid = lay_out(value) if lay_out else value
+    if laid.get("augment") == candidates.AUTO and modality in WORDS:
+        _check_chosen(modality)
     return {**laid, "augment": candidates.laid_out(laid["augment"], modality)} if "augment" in laid else laid
+
+
+def _check_chosen(modality: str) -> None:
+    """Raise ValueError for a modality whose steps are not chosen."""
+    if modality not in candidates.COPIES:
+        raise ValueError(f"augment: steps of {plural(modality)} are not chosen by trials: name them under steps")
 
 
 def check_choice(recipe: Recipe) -> None:
@@ -163,8 +171,7 @@ def check_choice(recipe: Recipe) -> None:
     augment, train = recipe.augment, recipe.split.train
     if augment is None or augment.choose is None:
         return
-    if recipe.modality not in candidates.COPIES:
-        raise ValueError(f"augment: steps of {plural(recipe.modality)} are not chosen by trials: name them under steps")
+    _check_chosen(recipe.modality)
     if recipe.label is not None:
         raise ValueError(
             "label: has its judges learn from augmented copies too, and augment: chooses its steps only after it: name"

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from conf.schema import Recipe, SeriesForm, Source, Split
 from jobs.series.judging import FINE, STAGE, Judging, Told
-from jobs.series.observing import OBSERVED, Behind, Reading, in_order
+from jobs.series.observing import MOST, NOT_FINITE, OBSERVED, Behind, Reading, in_order
 from udfs import hashing, records
 from udfs.series import borders, clock
 from udfs.series.recordings import Conversion, Cut, Mending, Regular, cut, mended, starts, uncovered
@@ -182,6 +182,8 @@ class _Recording:
         told: list[Told] = [
             (LABELS_DIFFER, "its observations have several labels") if each else FINE for each in differ.tolist()
         ]
+        for row in np.flatnonzero((np.abs(found.series) > MOST).any(axis=(1, 2))).tolist():
+            told[row] = (NOT_FINITE, "once converted or filled, a value is too large: is recordings.convert right?")
         there = np.ones(len(first), bool)
         columns = self._lineage(len(first)) | self.of.judging.columns(found.series, there, told, labels, found.flags)
         split, group = self._split(regular, found)

@@ -171,7 +171,7 @@ def _time_column(rows: Mapping[str, Column]) -> TimeColumn | None:
 
 def _kind(cells: Column) -> str:
     """What a number counts, by how large it is."""
-    values = [abs(float(cell)) for cell in islice(_told(cells), 200)]
+    values = [abs(number_of(cell)) for cell in islice(_told(cells), 200) if _is_number(cell)]
     least = min(values, default=0.0)
     return next((kind for kind, bound in reversed(_EPOCHS.items()) if least >= bound), "number")
 

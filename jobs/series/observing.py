@@ -19,7 +19,7 @@ from udfs.series.windows import number_of
 OBSERVED = ("row_id", "row_source", "row_split", "entity", "time", "label")  # of an observation, before its channels
 NO_ENTITY, UNREADABLE_TIME = "entity_missing", "time_unreadable"
 NOT_NUMBERS, NOT_FINITE = "not_numbers", "not_finite"
-_MOST = np.finfo(np.float32).max  # windows are kept as these
+MOST = np.finfo(np.float32).max  # windows are kept as these
 _SHOWN = 60  # characters of a cell that is refused, told in its detail
 _NONE = pa.scalar(None, pa.string())
 
@@ -62,7 +62,7 @@ class Reading:
             out = cells.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
         except pa.ArrowInvalid:  # some cell is no number, or written as Arrow does not read it
             out = _cell_by_cell(name, cells.to_pylist(), told)
-        for row in np.flatnonzero(np.abs(out) > _MOST).tolist():
+        for row in np.flatnonzero(np.abs(out) > MOST).tolist():
             told[row] = told[row] if told[row][0] else (NOT_FINITE, f"{name} is {str(cells[row])[:_SHOWN]!r}")
         return out
 

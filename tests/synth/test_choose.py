@@ -282,6 +282,12 @@ def test_auto_is_the_only_word(config_for: Any) -> None:
         config_for("digits", "augment=atuo")
 
 
+@pytest.mark.parametrize("name", ["movielens", "captioned-digits"])
+def test_auto_is_refused_where_no_steps_are_chosen(config_for: Any, name: str) -> None:
+    with pytest.raises(RecipeError, match="are not chosen by trials: name them under steps"):
+        config_for(name, "augment=auto")
+
+
 def test_labels_that_are_made_before_steps_are_chosen_need_steps_of_their_own(config_for: Any) -> None:
     with pytest.raises(RecipeError, match=r"name them under augment\.steps"):
         config_for("mnist-1000-unlabelled", "augment=auto")

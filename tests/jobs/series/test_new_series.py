@@ -97,6 +97,15 @@ def test_other_tables_are_no_recordings(tmp_path: Path, text: str, label: str | 
     assert recordings_in(look_at(tmp_path / "other.csv"), label) is None
 
 
+def test_a_word_among_times_that_are_numbers_does_not_hide_them(tmp_path: Path) -> None:
+    """One of a hundred or fewer: clean will refuse its row."""
+    lines = [f"{1_600_000_000 + 60 * row},{row % 7}.5" for row in range(120)]
+    lines[40] = "oops,1.5"
+    (tmp_path / "log.csv").write_text("\n".join(["time,level", *lines]) + "\n")
+    seen = recordings_in(look_at(tmp_path / "log.csv"), None)
+    assert seen is not None and seen.time.kind == "seconds" and seen.channels == ["level"]
+
+
 def test_odd_names_of_columns_are_written_so_that_they_are_read_again(tmp_path: Path) -> None:
     """Blanks, quotes, and a channel that is called as time is."""
     lines = [line.replace(",", ";") for line in hours(60, numbers=3)]

@@ -260,6 +260,25 @@ def test_windows_are_the_same_byte_for_byte_under_any_partitioning(spark, tmp_pa
     assert any(row["row_flags"] == ["outliers"] for row in plain)
 
 
+def test_a_window_is_refused_where_a_conversion_makes_a_value_that_no_row_holds(tmp_path):
+    """Rows hold float32: infinite values would stop what reads them."""
+    convert = [{"channel": "left", "scale": 1e38, "between": [100, 200]}]
+    source = {**SOURCE, "columns": {"machine": "entity", "when": "time"}, "drift": "merge"}
+    config = recorded(tmp_path, labels=[], sources=[source], recordings={"convert": convert, "time": "seconds"})
+    hours, maker = range(4 * LENGTH), records.maker("real", "waves")
+    cells = {
+        "row_id": [f"{maker}{hour:024x}" for hour in hours], "row_source": [f"w#{hour}" for hour in hours],
+        "row_split": [None] * len(hours), "entity": ["m"] * len(hours), "time": [str(hour * HOUR) for hour in hours],
+        "label": [None] * len(hours),
+    }  # fmt: skip
+    values = {name: [str(150 if hour == 0 else hour) for hour in hours] for name in config.recipe.series.channels}
+    types = {name: pa.array(column, pa.string()) for name, column in {**cells, **values}.items()}
+    gathering = Gathering.of(config.recipe, schema_of(cleaned_schema()), 512)
+    rows = [row for batch in gathering(pa.table(types)) for row in batch.to_pylist() if row["row_id"]]
+    assert Counter(row["row_reason"] for row in rows) == {"not_finite": 1, None: len(rows) - 1} and len(rows) > 3
+    assert all(np.isfinite(row["series"]).all() for row in rows if row["row_reason"] is None)
+
+
 @pytest.mark.slow
 def test_windows_and_what_was_refused_can_be_explained_from_their_observations(spark, tmp_path):
     """One by one, of the table and of quarantine: the same values or the same refusal."""
