@@ -188,6 +188,7 @@ def test_a_removed_train_file_takes_its_children_along(dataset: Dataset) -> None
     assert changes(before, dataset.rows()) == (set(), set(), set())
 
 
+@pytest.mark.slow
 def test_a_checkpoint_serves_while_few_train_rows_changed(dataset: Dataset) -> None:
     """One train file gone, `train.refresh` at a tenth: no generator is trained, its rows stay, the plan says why."""
     before = dataset.rows()

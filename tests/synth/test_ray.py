@@ -51,6 +51,7 @@ def digits_config(config_for: Callable[..., Config], cleaned: Callable[[Config, 
     return on(cleaned(config_for("digits", "generate.0.rows.per_label=400"), 300), sample={"shard_rows": 128})
 
 
+@pytest.mark.slow
 def test_sums_on_two_workers_give_the_weights_of_one_process(ray_session: Any, digits_config: Config) -> None:
     alone = trained(ray_session, digits_config)
     names = sorted(path.name for path in alone.iterdir() if not path.name.startswith("grid-"))
@@ -62,6 +63,7 @@ def test_sums_on_two_workers_give_the_weights_of_one_process(ray_session: Any, d
     assert together == alone and (alone / "checkpoint" / checkpoint.WEIGHTS).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_sampling_with_one_and_three_actors_gives_the_same_bytes(ray_session: Any, digits_config: Config) -> None:
     trained(ray_session, digits_config)
     one, bytes_of_one = sampled(ray_session, on(digits_config, sample={"actors": 1}))

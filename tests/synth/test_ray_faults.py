@@ -84,6 +84,7 @@ def test_a_training_whose_worker_dies_or_hangs_ends_in_the_same_weights(
     assert result.outputs["checkpoint"] == expected
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_state_is_passed_over_and_it_is_said(
     ray_session: Any, gan_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def dated(rows: list[Event]) -> list[Event]:
     return [(*row[:3], datetime.fromtimestamp(int(row[3]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_user_who_goes_on_keeps_row_and_split(spark: Any, tmp_path: Path) -> None:
     """New events change a user's row, not its id; unknown users stay where the recipe says so; times are ISO's, and
     events have no ratings.

@@ -194,6 +194,7 @@ def test_lines_that_are_no_texts_are_refused_one_by_one(spark, tmp_path):
     assert {row["text"] for row in table(config, "raw")} == {text for text, _ in some}
 
 
+@pytest.mark.slow
 def test_the_same_texts_again_with_one_more_line_keep_their_ids_and_splits(spark, tmp_path):
     """A line appended, one corrected, one taken out: every other row stays as it is."""
     some = texts(60)

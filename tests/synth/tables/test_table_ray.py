@@ -57,6 +57,7 @@ def test_a_table_is_trained_and_sampled_with_any_number_of_actors(ray_session: A
     assert len(set(rows.column("row_id").to_pylist())) == 5000
 
 
+@pytest.mark.slow
 def test_rows_near_hard_ones_are_made_by_any_number_of_actors(ray_session: Any, tmp_path: Path) -> None:
     """They are near the rows that judges get wrong, and the plan's rows are told from those of another plan."""
     config = staged(tmp_path, ("rows: {like: train}", "rows: {hard: 3000}"))
