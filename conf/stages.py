@@ -35,7 +35,8 @@ class Stage:
 
 
 READING = {"fusion": 2, "behaviour": 2}  # raised where only rows of this modality are read otherwise
-PAIRING = 2  # raised where only pairs are made otherwise
+PAIRING = 2  # raised where only pairs are made, or grouped, otherwise
+_PAIRED = ("clean", "choose", "score", "evaluate")
 UNSAID: tuple[str, list[str]] = ("gives", [])  # of a source that is not joined: what it does not say decides nothing
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
 _MEASURED = "normalize.statistics"  # what rows of tables are encoded by; images are scaled by their range alone
@@ -152,7 +153,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     more = {name: whole[name] for name in own if name in kinds and "image" in each.parts}
     if recipe.series is not None and recipe.series.recordings is not None and "image" in each.parts:
         more["missing"] = whole["missing"]
-    return found | more | ({"pairs": [PAIRING, whole["pairs"]]} if each.name == "clean" and recipe.pairs else {})
+    return found | more | ({"pairs": [PAIRING, whole["pairs"]]} if each.name in _PAIRED and recipe.pairs else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:
