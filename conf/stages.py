@@ -36,7 +36,8 @@ class Stage:
 
 
 READING = {"fusion": 2, "behaviour": 2}  # raised where only rows of this modality are read otherwise
-PAIRING = 2  # raised where only pairs are made otherwise
+PAIRING = 2  # raised where only pairs are made, or grouped, otherwise
+_PAIRED = ("clean", "choose", "score", "evaluate")
 # Keys of a source and what they say where nothing is said, which decides nothing.
 UNSAID: tuple[tuple[str, Any], ...] = (("gives", []), ("wide", None))
 _REAL = ("real.train", "real.val", "real.test", "real.reserve")
@@ -155,7 +156,7 @@ def parts_of(each: Stage, recipe: Recipe, generator: str) -> dict[str, Any]:
     form = recipe.series
     if form is not None and (form.recordings is not None or has_wide(recipe.sources)) and "image" in each.parts:
         more["missing"] = whole["missing"]
-    return found | more | ({"pairs": [PAIRING, whole["pairs"]]} if each.name == "clean" and recipe.pairs else {})
+    return found | more | ({"pairs": [PAIRING, whole["pairs"]]} if each.name in _PAIRED and recipe.pairs else {})
 
 
 def _cells(recipe: Recipe) -> dict[str, Any] | None:

@@ -181,9 +181,9 @@ def groups_of(table: pa.Table, parents: Mapping[str, int]) -> Places:
 
 
 def _group(row: str, group: str | None, made_of: Sequence[str], parents: Mapping[str, int]) -> int:
-    if made_of:
-        return parents.get(made_of[0], _code(made_of[0]))
-    return _code(row if group is None else f"group {group}")
+    if group is not None:  # a mismatch is made of two rows, and belongs to its image's: a group, or the first of them
+        return _code(group if group in made_of else f"group {group}")
+    return parents.get(made_of[0], _code(made_of[0])) if made_of else _code(row)
 
 
 def _code(key: str) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EVENT_COLUMNS = ("user", "item", "rating", "time")  # of the source of events
 PAYLOAD = ("user", "items", "ratings", "times")  # of a row, beside its attributes
 AttributeName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
-_TAKEN = frozenset((*EVENT_COLUMNS, *PAYLOAD, "title", "label", "soft_label"))
+_TAKEN = frozenset((*EVENT_COLUMNS, *PAYLOAD, "title", "label", "soft_label", "fate", "is_known"))
 
 
 class Attribute(Part):

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 PAYLOADS = ("image", "text", "series", "columns")
 LABEL = "label"
 OFF_CLOCK = 1e-6  # of a step, by which a number of steps may be off for rounding
-RESERVED = ("label", "soft_label", "image", "mask", "boxes", "text", "series", "pixels", "look", "thumb", "changed")
+RESERVED = (
+    "label",
+    "soft_label",
+    "image",
+    "mask",
+    "boxes",
+    "text",
+    "series",
+    "pixels",
+    "look",
+    "thumb",
+    "changed",
+    "is_outlier",
+)
 JUDGES = {
     "image": ("image.cnn", "image.svc", "image.linear"),
     "text": ("text.words", "text.characters", "text.bag"),
@@ -145,6 +158,12 @@ def check_fusion(recipe: Recipe) -> None:
     filled = [name for name, said in recipe.columns.items() if said.fill or said.flag_missing or said.spelling]
     if filled:
         raise ValueError(f"column {filled[0]}: fill, flag_missing and spelling are for tables, not yet for fusion")
+    named = {"clean.duplicates": recipe.clean.duplicates.columns, "normalize": [*recipe.normalize.columns]}
+    for part, names in named.items():
+        unknown = [name for name in names if name not in recipe.columns]
+        if unknown:
+            there_are = ", ".join(recipe.columns) or "none"
+            raise ValueError(f"{part} names the column {unknown[0]!r}, and the columns are {there_are}")
     _check_judges(recipe, there)
     _check_sources(recipe)
     _check_pairs(recipe, there)

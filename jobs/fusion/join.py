@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WORK = "work/joined"
 UNMATCHED, DOUBLED, PARTNER_DOUBLED, TAKEN = "unmatched", "key_doubled", "partner_doubled", "partner_taken"
 NO_KEY, NO_TIME = "key_missing", "time_unreadable"
-_KEYS = ("join_key", "join_time", "join_within")
+_KEYS = ("row_join_key", "row_join_time", "row_join_within")
 _DATED = r"^[+-]?\d{4}"  # a moment without its day would be one of today
 
 
@@ -49,9 +49,9 @@ def joined(spark: SparkSession, config: Config, place: Place, staged: DataFrame,
     verdicts = lay_down(spark, _verdicts(marks, pairs, names, join), place.folder, f"{WORK}/verdicts")
     whole = _whole(known, verdicts, config.recipe, names)
     left = known.join(
-        verdicts.where("join_reason is not null").select("row_id", "join_reason", "join_detail"), "row_id"
+        verdicts.where("row_join_reason is not null").select("row_id", "row_join_reason", "row_join_detail"), "row_id"
     )
-    away = left.withColumns({"row_reason": _col("join_reason"), "row_detail": _col("join_detail")})
+    away = left.withColumns({"row_reason": _col("row_join_reason"), "row_detail": _col("row_join_detail")})
     unread = known.where("row_reason is not null")
     columns = schema.names
     refused = away.select(*columns).unionByName(unread.select(*columns))
@@ -77,7 +77,7 @@ def _keys(join: Join) -> dict[str, Column]:
     time = F.coalesce(cell.try_cast("double"), moment) if join.by == "nearest_time" else F.lit(None).cast("double")
     time = F.when(F.abs(time) < MOST_SECONDS, F.round(time * MICROSECONDS).cast("long"))  # whole: ties are ties
     within = F.nullif(F.trim(F.col(join.within)), F.lit("")) if join.within else nothing
-    return {"join_key": cell, "join_time": time, "join_within": within}
+    return {"row_join_key": cell, "row_join_time": time, "row_join_within": within}
 
 
 def _marked(fit: DataFrame, join: Join) -> DataFrame:
@@ -85,54 +85,54 @@ def _marked(fit: DataFrame, join: Join) -> DataFrame:
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    by = ["row_of", "join_key"] if join.by == "key" else ["row_of", "join_within", "join_time"]
-    missing = F.col("join_key").isNull() if join.by == "key" else F.col("join_time").isNull()
-    missing = missing | F.col("join_within").isNull() if join.within else missing
+    by = ["row_of", "row_join_key"] if join.by == "key" else ["row_of", "row_join_within", "row_join_time"]
+    missing = F.col("row_join_key").isNull() if join.by == "key" else F.col("row_join_time").isNull()
+    missing = missing | F.col("row_join_within").isNull() if join.within else missing
     number = F.count("*").over(Window.partitionBy(*by))
-    reason = F.when(missing, NO_KEY if join.by == "key" else NO_TIME).when(F.col("join_number") > 1, DOUBLED)
+    reason = F.when(missing, NO_KEY if join.by == "key" else NO_TIME).when(F.col("row_join_number") > 1, DOUBLED)
     told = F.when(missing, F.lit(f"{join.column} is missing or cannot be read")).when(
         reason.isNotNull(),
-        F.format_string(f"{join.column} %s stands %d times in its source", "join_key", "join_number"),
+        F.format_string(f"{join.column} %s stands %d times in its source", "row_join_key", "row_join_number"),
     )
-    return fit.withColumn("join_number", number).withColumns({"join_reason": reason, "join_detail": told})
+    return fit.withColumn("row_join_number", number).withColumns({"row_join_reason": reason, "row_join_detail": told})
 
 
 def _matched(marks: DataFrame, lead: str, other: str, join: Join) -> DataFrame:
-    """(row_id, join_other, join_why): the leading rows with the row of one source that each takes, or why it takes
-    none.
+    """(row_id, row_join_other, row_join_why): the leading rows with the row of one source that each takes, or why it
+    takes none.
     """
     from pyspark.sql import functions as F
 
-    mine = marks.where((F.col("row_of") == lead) & F.col("join_reason").isNull())
+    mine = marks.where((F.col("row_of") == lead) & F.col("row_join_reason").isNull())
     theirs = marks.where(F.col("row_of") == other).where(
-        F.col("join_reason").isNull() | (F.col("join_reason") == DOUBLED)
+        F.col("row_join_reason").isNull() | (F.col("row_join_reason") == DOUBLED)
     )
     narrow = theirs.select(
-        F.col("row_id").alias("join_other"),
-        F.col("join_key").alias("other_key"),
-        F.col("join_time").alias("other_time"),
-        F.col("join_within").alias("other_within"),
-        (F.col("join_reason") == DOUBLED).alias("other_doubled"),
+        F.col("row_id").alias("row_join_other"),
+        F.col("row_join_key").alias("other_key"),
+        F.col("row_join_time").alias("other_time"),
+        F.col("row_join_within").alias("other_within"),
+        (F.col("row_join_reason") == DOUBLED).alias("other_doubled"),
     )
     found = _by_key(mine, narrow) if join.by == "key" else _by_time(mine, narrow, join)
     is_doubled = F.coalesce("other_doubled", F.lit(False))
     why = (
         F.when(is_doubled, PARTNER_DOUBLED)
-        .when(F.col("join_taken"), TAKEN)
-        .when(F.col("join_other").isNull(), UNMATCHED)
+        .when(F.col("row_join_taken"), TAKEN)
+        .when(F.col("row_join_other").isNull(), UNMATCHED)
     )
-    other_id = F.when(why.isNull(), F.col("join_other"))
-    return found.select("row_id", other_id.alias("join_other"), why.alias("join_why"))
+    other_id = F.when(why.isNull(), F.col("row_join_other"))
+    return found.select("row_id", other_id.alias("row_join_other"), why.alias("row_join_why"))
 
 
 def _by_key(mine: DataFrame, theirs: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     once = theirs.groupBy("other_key").agg(
-        F.min("join_other").alias("join_other"), F.bool_or("other_doubled").alias("other_doubled")
+        F.min("row_join_other").alias("row_join_other"), F.bool_or("other_doubled").alias("other_doubled")
     )
-    found = mine.join(once, mine["join_key"] == once["other_key"], "left")
-    return found.withColumn("join_taken", F.lit(False))
+    found = mine.join(once, mine["row_join_key"] == once["other_key"], "left")
+    return found.withColumn("row_join_taken", F.lit(False))
 
 
 def _by_time(mine: DataFrame, theirs: DataFrame, join: Join) -> DataFrame:
@@ -142,21 +142,23 @@ def _by_time(mine: DataFrame, theirs: DataFrame, join: Join) -> DataFrame:
 
     assert join.tolerance_s is not None
     width = max(1, round(join.tolerance_s * MICROSECONDS))
-    bucket = _bucket(F.col("join_time"), width)
+    bucket = _bucket(F.col("row_join_time"), width)
     asked = mine.withColumn("bucket", F.explode(F.array(bucket - 1, bucket, bucket + 1)))
     there = theirs.withColumn("bucket", _bucket(F.col("other_time"), width))
-    alike = (asked["bucket"] == there["bucket"]) & asked["join_within"].eqNullSafe(there["other_within"])
-    near = asked.join(there, alike).withColumn("apart", F.abs(F.col("join_time") - F.col("other_time")))
+    alike = (asked["bucket"] == there["bucket"]) & asked["row_join_within"].eqNullSafe(there["other_within"])
+    near = asked.join(there, alike).withColumn("apart", F.abs(F.col("row_join_time") - F.col("other_time")))
     near = near.where(F.col("apart") <= width)
-    nearest = Window.partitionBy("row_id").orderBy("apart", "other_time", "join_other")
-    taking = Window.partitionBy("join_other").orderBy("apart", "join_time", "row_id")
+    nearest = Window.partitionBy("row_id").orderBy("apart", "other_time", "row_join_other")
+    taking = Window.partitionBy("row_join_other").orderBy("apart", "row_join_time", "row_id")
     best = near.withColumn("turn", F.row_number().over(nearest)).where("turn = 1")
     taken = F.lit(False) if join.reuse else F.row_number().over(taking) > 1
-    found = best.withColumn("join_taken", taken).select("row_id", "join_other", "other_doubled", "join_taken")
+    found = best.withColumn("row_join_taken", taken).select(
+        "row_id", "row_join_other", "other_doubled", "row_join_taken"
+    )
     return (
         mine.select("row_id")
         .join(found, "row_id", "left")
-        .withColumn("join_taken", F.coalesce("join_taken", F.lit(False)))
+        .withColumn("row_join_taken", F.coalesce("row_join_taken", F.lit(False)))
     )
 
 
@@ -168,7 +170,7 @@ def _bucket(time: Column, width: int) -> Column:
 
 
 def _verdicts(marks: DataFrame, pairs: Sequence[DataFrame], names: Sequence[str], join: Join) -> DataFrame:
-    """Of every readable row: the rows that it is joined with (`others`, in the order of the sources) or why it is
+    """Of every readable row: the rows that it is joined with (`row_others`, in the order of the sources) or why it is
     refused; rows that are part of a joined one have neither.
     """
     from pyspark.sql import functions as F
@@ -176,31 +178,31 @@ def _verdicts(marks: DataFrame, pairs: Sequence[DataFrame], names: Sequence[str]
     lead = marks.where(F.col("row_of") == names[0])
     for place, each in enumerate(pairs):
         told = each.select(
-            "row_id", F.col("join_other").alias(f"other_{place}"), F.col("join_why").alias(f"why_{place}")
+            "row_id", F.col("row_join_other").alias(f"row_other_{place}"), F.col("row_join_why").alias(f"why_{place}")
         )
         lead = lead.join(told, "row_id", "left")
     whys = [F.when(F.col(f"why_{place}").isNotNull(), F.lit(name)) for place, name in enumerate(names[1:])]
     first = F.coalesce(*(F.col(f"why_{place}") for place in range(len(pairs))))
-    words = F.format_string(f"no row of %s at {join.column} %s", F.coalesce(*whys, F.lit("")), "join_key")
-    reason = F.coalesce("join_reason", first)
-    others = F.array(*(F.col(f"other_{place}") for place in range(len(pairs))))
-    detail = F.coalesce("join_detail", F.when(first.isNotNull(), words))
+    words = F.format_string(f"no row of %s at {join.column} %s", F.coalesce(*whys, F.lit("")), "row_join_key")
+    reason = F.coalesce("row_join_reason", first)
+    others = F.array(*(F.col(f"row_other_{place}") for place in range(len(pairs))))
+    detail = F.coalesce("row_join_detail", F.when(first.isNotNull(), words))
     leading = lead.select(
         "row_id",
-        F.when(reason.isNull(), others).alias("others"),
-        reason.alias("join_reason"),
-        detail.alias("join_detail"),
+        F.when(reason.isNull(), others).alias("row_others"),
+        reason.alias("row_join_reason"),
+        detail.alias("row_join_detail"),
     )
-    used = leading.where("others is not null").select(F.explode("others").alias("row_id")).distinct()
+    used = leading.where("row_others is not null").select(F.explode("row_others").alias("row_id")).distinct()
     used = used.withColumn("is_used", F.lit(True))
     rest = marks.where(F.col("row_of") != names[0]).join(used, "row_id", "left")
-    lonely = F.format_string(f"no row of {names[0]} takes it at {join.column} %s", "join_key")
-    reason = F.when(F.col("is_used"), None).otherwise(F.coalesce("join_reason", F.lit(UNMATCHED)))
+    lonely = F.format_string(f"no row of {names[0]} takes it at {join.column} %s", "row_join_key")
+    reason = F.when(F.col("is_used"), None).otherwise(F.coalesce("row_join_reason", F.lit(UNMATCHED)))
     following = rest.select(
         "row_id",
-        F.lit(None).cast("array<string>").alias("others"),
-        reason.alias("join_reason"),
-        F.when(reason.isNotNull(), F.coalesce("join_detail", lonely)).alias("join_detail"),
+        F.lit(None).cast("array<string>").alias("row_others"),
+        reason.alias("row_join_reason"),
+        F.when(reason.isNotNull(), F.coalesce("row_join_detail", lonely)).alias("row_join_detail"),
     )
     return leading.unionByName(following)
 
@@ -211,17 +213,17 @@ def _whole(known: DataFrame, verdicts: DataFrame, recipe: Recipe, names: Sequenc
 
     given = given_by(recipe)
     wanted = [name for name in columns_of(recipe) if name != LABEL or recipe.pairs is None]
-    lead = known.where(F.col("row_of") == names[0]).join(verdicts.where("others is not null"), "row_id")
-    lead = lead.drop("join_reason", "join_detail", *(name for name in wanted if name not in given[names[0]]))
+    lead = known.where(F.col("row_of") == names[0]).join(verdicts.where("row_others is not null"), "row_id")
+    lead = lead.drop("row_join_reason", "row_join_detail", *(name for name in wanted if name not in given[names[0]]))
     for place, name in enumerate(names[1:]):
         own = [column for column in given[name] if column in wanted]
-        source = F.col("row_source").alias(f"source_{place}")
-        theirs = known.select(F.col("row_id").alias(f"id_{place}"), *own, source)
-        lead = lead.join(theirs, F.col("others")[place] == F.col(f"id_{place}"))
+        source = F.col("row_source").alias(f"row_source_{place}")
+        theirs = known.select(F.col("row_id").alias(f"row_id_{place}"), *own, source)
+        lead = lead.join(theirs, F.col("row_others")[place] == F.col(f"row_id_{place}"))
     missing = [name for name in columns_of(recipe) if name not in lead.columns]
     lead = lead.withColumns({name: F.lit(None).cast("string") for name in missing})
-    sources = F.concat_ws(" + ", "row_source", *(f"source_{place}" for place in range(len(names) - 1)))
-    group = F.coalesce("row_group", F.concat(F.lit("within:"), F.col("join_within")))
+    sources = F.concat_ws(" + ", "row_source", *(f"row_source_{place}" for place in range(len(names) - 1)))
+    group = F.coalesce("row_group", F.concat(F.lit("within:"), F.col("row_join_within")))
     ids = F.concat(F.lit(records.maker("joined", *names)), _which(len(names) - 1))
     return lead.withColumns({"row_source": sources, "row_group": group}).withColumn("row_id", ids)
 
@@ -230,7 +232,7 @@ def _which(others: int) -> Column:
     """24 hex digits of the ids of all parts: which one of the join's rows."""
     from pyspark.sql import functions as F
 
-    told = reduce(lambda one, two: F.concat(one, F.lit("|"), two), [F.col("others")[at] for at in range(others)])
+    told = reduce(lambda one, two: F.concat(one, F.lit("|"), two), [F.col("row_others")[at] for at in range(others)])
     return F.substring(F.sha2(F.concat(F.col("row_id"), F.lit("|"), told), 256), 1, records.WHICH_HEX)
 
 

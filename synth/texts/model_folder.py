@@ -147,6 +147,18 @@ def ends(config: str) -> tuple[int, int]:
     return (begin if isinstance(begin, int) else end), end
 
 
+def check_room(config: str, longest: int, folder: str) -> None:
+    """Raise RecipeError where a prompt and its text are longer than the net reads at once."""
+    told = json.loads(config)
+    rooms = [told.get(name) for name in ("n_positions", "max_position_embeddings")]
+    room = next((each for each in rooms if isinstance(each, int)), longest)
+    if longest > room:
+        raise RecipeError(
+            f"{folder} reads {room:,} pieces at once, and prompt and text come to {longest:,}: lower options.context by"
+            f" {longest - room:,}, or say a shorter options.prompt."
+        )
+
+
 def as_tensor(text: str) -> Tensor:
     """A text's bytes, to be stored beside weights."""
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,18 @@ from synth.models.text_writer import Shape
 from synth.sampler import with_weights
 from synth.texts.copies import RUNS, WHOLES, Copies
 from synth.texts.fitting import TextRows, padded, texts_of
-from synth.texts.model_folder import ModelFolder, Vocabulary, as_tensor, as_text, ends, filled, net_of, pieces_of, read
+from synth.texts.model_folder import (
+    ModelFolder,
+    Vocabulary,
+    as_tensor,
+    as_text,
+    check_room,
+    ends,
+    filled,
+    net_of,
+    pieces_of,
+    read,
+)
 
 MODEL = "text_pretrained"
 FORM, TOKENIZER = "form", "tokenizer"  # tensors beside the model's weights: the bytes of two files
@@ -55,9 +67,12 @@ class Prepared:
         return counts(self.rows.labels.cpu().numpy(), self.job.config.recipe.labels)
 
     def build(self, attempt: int) -> Pretrained:
-        """The model with the folder's weights."""
+        """The model with the folder's weights. Raises StageError where they do not belong to its config.json."""
         form = self.job.forms[attempt]
-        net = filled(net_of(self.model.config), self.model.weights, self.folder)
+        try:
+            net = filled(net_of(self.model.config), self.model.weights, self.folder)
+        except RecipeError as error:
+            raise StageError(str(error)) from error
         return _built(
             form.options, form.labels, int(self.rows.tokens.shape[1]), self.model.config, net, self.vocabulary
         )
@@ -89,6 +104,11 @@ def prepare(job: Job) -> Prepared:
     if end >= size:
         raise StageError(f"{folder}: its eos_token_id is {end}, and it has {size:,} pieces.")
     tokens, lengths = padded([vocabulary.encode(f" {text}") for text in texts], size, options["context"])
+    prompts = _prompts(options["prompt"], recipe.labels, model.config, vocabulary)
+    try:
+        check_room(model.config, max(map(len, prompts)) + int(tokens.shape[1]) - 1, folder)
+    except RecipeError as error:
+        raise StageError(str(error)) from error
     rows = TextRows(tokens, lengths, torch.from_numpy(codes))
     return Prepared(job, folder, model, vocabulary, Copies.of(texts, options["longest_copy"] + 1), rows)
 
@@ -111,9 +131,15 @@ def _built(
     options: dict[str, Any], labels: list[str], context: int, config: str, net: nn.Module, vocabulary: Vocabulary
 ) -> Pretrained:
     """The net behind our contract, with its prompts."""
-    begin, end = ends(config)
+    _, end = ends(config)
     told = Config(**options)
-    prompts = [[begin, *vocabulary.encode(told.prompt.replace("{label}", label))] for label in labels]
+    prompts = _prompts(told.prompt, labels, config, vocabulary)
     size = len(vocabulary)
     shape = Shape(torch.from_numpy(np.ones(size + 1)), len(labels), context)
     return text_pretrained.build(told, shape, net, Asked(prompts, end, size))
+
+
+def _prompts(prompt: str, labels: Sequence[str], config: str, vocabulary: Vocabulary) -> list[list[int]]:
+    """What stands before a text of each label, as pieces."""
+    begin, _ = ends(config)
+    return [[begin, *vocabulary.encode(prompt.replace("{label}", label))] for label in labels]

@@ -105,6 +105,7 @@ def test_a_user_who_goes_on_keeps_row_and_split(spark: Any, tmp_path: Path) -> N
         ({"behaviour": {**FORM, "users": None}}, "attributes come of a source of users"),
         ({"behaviour": {**FORM, "attributes": {}}}, "has no attributes"),
         ({"behaviour": {**FORM, "attributes": {"items": {"type": "integer"}}}}, "rows need themselves"),
+        ({"behaviour": {**FORM, "attributes": {"fate": {"type": "category"}}}}, "rows need themselves"),
         ({"behaviour": None}, "needs behaviour:"),
         ({"behaviour": {**FORM, "ratings": [5, 1]}}, "the least rating first"),
         ({"labels": ["a", "b"]}, "labels does not go with behaviour"),

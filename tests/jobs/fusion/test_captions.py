@@ -83,3 +83,17 @@ def test_pairs_need_to_know_which_images_are_one_picture(tmp_path):
     recipe(tmp_path, **pairs)
     with pytest.raises(RecipeError, match="near: group, not keep"):
         recipe(tmp_path, **pairs, clean={"duplicates": {"near": "keep"}})
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"clean": {"duplicates": {"columns": ["wieght"]}}}, "clean.duplicates names the column 'wieght'"),
+        ({"normalize": {"columns": {"wieght": "z_score"}}}, "normalize names the column 'wieght'"),
+    ],
+)
+def test_columns_that_are_none_are_refused_before_an_engine_starts(tmp_path, parts, told):
+    """A worker would look for them in vain."""
+    recipe(tmp_path, clean={"duplicates": {"columns": ["weight"]}}, normalize={"columns": {"weight": "z_score"}})
+    with pytest.raises(RecipeError, match=told):
+        recipe(tmp_path, **parts)

@@ -17,7 +17,7 @@ from conf import runs
 from conf.errors import RecipeError
 from jobs import check
 from jobs.export import export
-from tests.jobs.fusion.made import captions, images, recipe, row
+from tests.jobs.fusion.made import COLUMNS, captions, images, recipe, row
 from tests.jobs.made import picture, png, put, run, table
 from udfs.text.near import normal_form
 
@@ -137,9 +137,10 @@ def test_parquet_with_images_text_and_cells_is_read(spark, tmp_path):
 
 def joined_by_key(folder, **parts):
     """Images of 30 keys beside lines of 30 keys."""
+    columns = list(parts.get("columns", COLUMNS))
     sources = [
         {"name": "photos", "reader": "captions", "path": "images", "manifest": "photos.csv", "gives": ["image"]},
-        {"name": "notes", "reader": "csv", "path": "notes.csv", "gives": ["label", "text", "weight", "colour"]},
+        {"name": "notes", "reader": "csv", "path": "notes.csv", "gives": ["label", "text", *columns]},
     ]
     return recipe(folder, sources=sources, join={"by": "key", "column": "tag"}, **parts)
 
@@ -151,13 +152,14 @@ def test_sources_are_joined_by_key_and_what_has_no_partner_is_refused(spark, tmp
     photos += [{"file": "026.png", "tag": "t5"}, {"file": "027.png", "tag": ""}, {"file": "028.png", "tag": "only"}]
     photos += [{"file": "029.png", "tag": "t30"}]
     captions(tmp_path, photos, "photos.csv")
-    notes = [{"tag": f"t{n}", **{k: v for k, v in row(n).items() if k != "file"}} for n in range(28)]
+    notes = [{"tag": f"t{n}", **{k: v for k, v in row(n, others=f"o{n}").items() if k != "file"}} for n in range(28)]
     notes += [
         {**notes[7], "text": "the key of seven once more"},
         {**notes[8], "tag": "t30", "text": "the thirtieth of them"},
     ]
     captions(tmp_path, notes, "notes.csv")
-    config = joined_by_key(tmp_path, split={"train": 10, "val": 5, "rest": "test"})
+    columns = {**COLUMNS, "others": {"type": "category"}}  # a name that the join might want for itself
+    config = joined_by_key(tmp_path, columns=columns, split={"train": 10, "val": 5, "rest": "test"})
     counts = run(spark, config, "ingest").counts
     told = counts["sources"]
     assert told["photos"]["refused"] == {"key_doubled": 2, "key_missing": 1, "partner_doubled": 1, "unmatched": 1}
@@ -168,6 +170,7 @@ def test_sources_are_joined_by_key_and_what_has_no_partner_is_refused(spark, tmp
     rows = {each["text"]: each for each in table(config, "raw")}
     expected = picture(9, 16)
     found = rows[row(9)["text"]]
+    assert found["others"] == "o9"
     assert (pd.Series(list(Image.open(io.BytesIO(found["image"])).get_flattened_data())) == expected.ravel()).all()
     assert " + " in found["row_source"] and len({each["row_id"] for each in rows.values()}) == 25
     again = run(spark, config, "ingest").counts

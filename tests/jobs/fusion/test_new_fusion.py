@@ -52,3 +52,9 @@ def test_a_manifest_without_captions_is_none(tmp_path: Path) -> None:
     assert captions_of(tmp_path, None) is None
     captions(tmp_path, [{"age": "3", "note": "some words of no image"}], "plain.csv")
     assert captions_of(tmp_path / "plain.csv", None) is None
+
+
+def test_lines_that_are_nested_without_end_are_no_captions(tmp_path):
+    """They are looked at by others, and end in no traceback."""
+    (tmp_path / "lines.jsonl").write_text("[" * 200_000 + "\n")
+    assert captions_of(tmp_path, None) is None

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from conf import runs
-from conf.errors import RecipeError
-from synth.texts import model_folder
+from conf.errors import RecipeError, StageError
+from synth.texts import model_folder, pretrained
 from synth.texts.sampler import BLOCK, Sampler
 from synth.work import work
 from tests.jobs.texts.made import texts
@@ -139,3 +139,26 @@ def test_a_damaged_model_ends_its_training_in_a_sentence(tmp_path: Path) -> None
     job = job_at(config_at(tmp_path / "notes", model="text_pretrained", options={"folder": str(folder)}), SOME)
     work(job)
     assert "is not whole" in runs.read_json(job.folder, "fitted.json")["error"]
+
+
+def test_weights_of_another_net_end_the_training_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only building the net shows is a fault of the folder, too: no other try would mend it."""
+
+    def strange(*_: object) -> None:
+        raise RecipeError("config.json and weights do not belong together")
+
+    job = job_at(config_at(tmp_path / "notes", model="text_pretrained", options={"folder": str(tmp_path)}), SOME)
+    model = model_folder.ModelFolder("{}", "{}", {})
+    prepared = pretrained.Prepared(job, "", model, None, None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(pretrained, "net_of", strange)
+    with pytest.raises(StageError, match="do not belong together"):
+        prepared.build(0)
+
+
+def test_a_text_longer_than_the_net_reads_is_refused_with_the_mend() -> None:
+    """Beyond its last position a net has nothing to look up."""
+    for name in ("n_positions", "max_position_embeddings"):
+        model_folder.check_room(json.dumps({name: 96}), 96, "mine")
+        with pytest.raises(RecipeError, match=r"reads 96 pieces at once.* lower options\.context by 4"):
+            model_folder.check_room(json.dumps({name: 96}), 100, "mine")
+    model_folder.check_room("{}", 10_000, "mine")
