@@ -12,10 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.labelled.rows import Codes, Labelled, Numbers, Places, joined_labels
 from synth.tables.rows import Question as Cells
 
-Codes = NDArray[np.int64]
-Numbers = NDArray[np.float64]
 Payload = Mapping[str, Any]  # of `image`, `text`, `series`, `table` those that there are
 
 
@@ -28,11 +27,10 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Labelled):
     """N rows with their labels.
 
-    `soft` holds label probabilities float64[N, classes] where labels are mixed; `groups` says which rows stem from one
-    parent (rows of their own by default); `real` marks the rows that were collected, not made (all by default).
+    What `soft`, `groups` and `real` are: synth/labelled/rows.py.
     """
 
     payload: Payload
@@ -42,33 +40,10 @@ class Rows:
     groups: Codes | None = None
     real: NDArray[np.bool_] | None = None
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def targets(self) -> Numbers:
-        """float64[N]: the place of each row's class."""
-        return self.labels.astype(np.float64)
-
-    @property
-    def shares(self) -> Numbers:
-        """float64[N, classes]: soft labels, or hard ones as ones."""
-        return np.eye(len(self.question.classes))[self.labels] if self.soft is None else self.soft
-
-    def take(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Rows:
+    def take(self, places: Places) -> Rows:
         """Some of the rows."""
         chosen = np.arange(len(self))[places]
-        cut = lambda values: None if values is None else values[chosen]  # noqa: E731
-        payload = {name: taken(part, chosen) for name, part in self.payload.items()}
-        return Rows(payload, self.labels[chosen], self.question, cut(self.soft), cut(self.groups), cut(self.real))
-
-    def group_codes(self) -> Codes:
-        """int64[N]: equal where rows stem from one parent."""
-        return np.arange(len(self)) if self.groups is None else self.groups
-
-    def real_mask(self) -> NDArray[np.bool_]:
-        """bool[N]: the rows that were collected."""
-        return np.ones(len(self), bool) if self.real is None else self.real
+        return Rows({name: taken(part, chosen) for name, part in self.payload.items()}, *self.labels_of(places))
 
 
 class Judge(Protocol):
@@ -90,16 +65,8 @@ def count(payload: Payload) -> int:
 
 def joined(parts: Sequence[Rows]) -> Rows:
     """The rows of several sets one after the other; groups keep their codes across sets."""
-    soft = np.concatenate([part.shares for part in parts]) if any(part.soft is not None for part in parts) else None
     payload = {name: _after([part.payload[name] for part in parts]) for name in parts[0].payload}
-    return Rows(
-        payload,
-        np.concatenate([part.labels for part in parts]),
-        parts[0].question,
-        soft,
-        np.concatenate([part.group_codes() for part in parts]),
-        np.concatenate([part.real_mask() for part in parts]),
-    )
+    return Rows(payload, *joined_labels(parts))
 
 
 def _after(parts: Sequence[Any]) -> Any:
