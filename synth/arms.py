@@ -6,7 +6,7 @@ and never more in memory than the bound and one file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -150,10 +150,15 @@ def empty_pool(config: Config) -> Pool:
 
 def merged(pools: Sequence[Pool], config: Config) -> Pool:
     """The rows of several pools, in the order of their hashes."""
-    ids = [row for pool in pools for row in pool.ids]
-    if not ids:
+    if not any(map(len, pools)):
         return empty_pool(config)
-    rows = joined([pool.rows for pool in pools if len(pool)], len(config.recipe.labels))
+    return in_hash_order(pools, lambda parts: joined(parts, len(config.recipe.labels)))
+
+
+def in_hash_order(pools: Sequence[Pool[R]], join: Callable[[list[R]], R]) -> Pool[R]:
+    """The rows of several pools of which one has some, in the order of their hashes, joined by `join`."""
+    ids = [row for pool in pools for row in pool.ids]
+    rows = join([pool.rows for pool in pools if len(pool)])
     order = np.argsort(np.array([row[MAKER_HEX:] + row[:MAKER_HEX] for row in ids]), kind="stable")
     return replace(Pool(ids, rows, 0).take(order), total=sum(pool.total for pool in pools))
 

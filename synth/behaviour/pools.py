@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf import Config
-from synth.arms import Pool, groups_of, lowest
+from synth.arms import Pool, groups_of, in_hash_order, lowest
 from synth.behaviour.rows import Rows, joined, nobody
 from synth.encode import list_files
 from udfs import hashing
-from udfs.records import MAKER_HEX
 
 COLUMNS = ("row_origin", "row_parents", "row_label_source", "row_group", "items", "ratings", "times")
 
@@ -75,9 +74,4 @@ def empty_pool(config: Config) -> Pool[Rows]:
 
 def merged(pools: Sequence[Pool[Rows]], config: Config) -> Pool[Rows]:
     """The rows of several pools, in the order of their hashes."""
-    ids = [row for pool in pools for row in pool.ids]
-    if not ids:
-        return empty_pool(config)
-    rows = joined([pool.rows for pool in pools if len(pool)])
-    order = np.argsort(np.array([row[MAKER_HEX:] + row[:MAKER_HEX] for row in ids]), kind="stable")
-    return replace(Pool(ids, rows, 0).take(order), total=sum(pool.total for pool in pools))
+    return in_hash_order(pools, joined) if any(map(len, pools)) else empty_pool(config)

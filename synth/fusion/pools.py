@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from conf import Config, runs
 from conf.schema.fusion import payloads_of
 from conf.stages import in_recipe, stage
-from synth.arms import Pool, groups_of, lowest, soft_labels
+from synth.arms import Pool, groups_of, in_hash_order, lowest, soft_labels
 from synth.encode import list_files, to_codes
 from synth.fusion.rows import Question, Rows, joined
 from synth.tables.pools import form_of
 from synth.tables.rows import Question as Cells
 from udfs.image import decode
-from udfs.records import MAKER_HEX
 from udfs.series.windows import stacked
 from udfs.table.form import TableForm, to_matrix
 
@@ -130,9 +129,4 @@ def empty_pool(config: Config) -> Pool[Rows]:
 
 def merged(pools: Sequence[Pool[Rows]], config: Config) -> Pool[Rows]:
     """The rows of several pools, in the order of their hashes."""
-    ids = [row for pool in pools for row in pool.ids]
-    if not ids:
-        return empty_pool(config)
-    rows = joined([pool.rows for pool in pools if len(pool)])
-    order = np.argsort(np.array([row[MAKER_HEX:] + row[:MAKER_HEX] for row in ids]), kind="stable")
-    return replace(Pool(ids, rows, 0).take(order), total=sum(pool.total for pool in pools))
+    return in_hash_order(pools, joined) if any(map(len, pools)) else empty_pool(config)

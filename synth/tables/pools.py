@@ -12,10 +12,9 @@ import pyarrow as pa
 from conf import Config, runs
 from conf.errors import StageError
 from conf.runs import Done
-from synth.arms import Pool, groups_of, lowest
+from synth.arms import Pool, groups_of, in_hash_order, lowest
 from synth.encode import list_files
 from synth.tables.rows import Question, Rows, joined
-from udfs.records import MAKER_HEX
 from udfs.table.form import TableForm, to_matrix
 from udfs.table.statistics import Statistics
 
@@ -93,9 +92,4 @@ def empty_pool(form: TableForm) -> Pool[Rows]:
 
 def merged(pools: Sequence[Pool[Rows]], form: TableForm) -> Pool[Rows]:
     """The rows of several pools, in the order of their hashes."""
-    ids = [row for pool in pools for row in pool.ids]
-    if not ids:
-        return empty_pool(form)
-    rows = joined([pool.rows for pool in pools if len(pool)])
-    order = np.argsort(np.array([row[MAKER_HEX:] + row[:MAKER_HEX] for row in ids]), kind="stable")
-    return replace(Pool(ids, rows, 0).take(order), total=sum(pool.total for pool in pools))
+    return in_hash_order(pools, joined) if any(map(len, pools)) else empty_pool(form)
