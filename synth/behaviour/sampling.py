@@ -8,6 +8,7 @@ from conf import Config
 from conf.schema import Generate
 from synth.behaviour.sampler import BLOCK, Sampler
 from synth.encode import read_rows
+from synth.labelled.sampling import near, shard_rows
 
 ANY = ""  # users have no label
 
@@ -20,16 +21,6 @@ def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
     if rows.factor is not None:
         return {ANY: round(rows.factor * there)}
     return {ANY: there if rows.total is None else rows.total}
-
-
-def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> tuple[str, str]:
-    """No file, as users are not made near single ones, and what a maker's name says of the rows' conditions."""
-    return "", generator.rows.where or ""
-
-
-def shard_rows(config: Config) -> int:
-    """About how many rows a staged file has."""
-    return config.runtime.sample.shard_rows
 
 
 def repeated(table: pa.Table) -> list[str]:
