@@ -38,7 +38,7 @@ A batch is a dict of tensors, all of N rows but `progress`:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -64,6 +64,14 @@ class Phase:
     warm_up_steps: int = 0  # over these first steps it rises linearly
     cosine: bool = False  # it falls along half a cosine over all the steps, instead of `decay`
     mixed_precision: bool = True  # on a GPU, products of matrices are of bfloat16
+
+
+def cosine_phase(name: str, module: nn.Module, config: Any, **more: Any) -> Phase:
+    """A phase at the config's `learning_rate`, which rises over `warm_up_steps` and falls as a cosine, with its
+    `weight_decay`; `more` as Phase has it.
+    """
+    told = {"weight_decay": config.weight_decay, "warm_up_steps": config.warm_up_steps, "cosine": True}
+    return Phase(name, module, config.learning_rate, **told, **more)
 
 
 class Generator(Protocol):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 
 CHUNK = 64  # events that the net goes through from its first state
 BLOCK = 32  # users at a time, where there is no gradient
@@ -190,18 +190,7 @@ class SequenceAr(nn.Module):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "likelihood",
-                Likelihood(self),
-                config.learning_rate,
-                betas=(0.9, 0.98),
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-            )
-        ]
+        return [cosine_phase("likelihood", Likelihood(self), self.config, betas=(0.9, 0.98))]
 
     @torch.no_grad()
     def held_out(self, batch: Batch) -> float:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.series_masks import drawn_known, parted
 from synth.models.windows import Shape
 
@@ -168,19 +168,7 @@ class SeriesFlow(nn.Module):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "velocity",
-                Velocity(self),
-                config.learning_rate,
-                betas=(0.9, 0.99),
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-                mixed_precision=False,
-            )
-        ]
+        return [cosine_phase("velocity", Velocity(self), self.config, betas=(0.9, 0.99), mixed_precision=False)]
 
     @torch.no_grad()
     def sample(self, noise: Tensor, label: Tensor, temperature: float = 1.0, known: Tensor | None = None) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.series_masks import drawn_known, parted
 from synth.models.temporal import Reader, Writer, polynomials, waves
 from synth.models.windows import Shape
@@ -173,18 +173,7 @@ class SeriesVae(nn.Module):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "bound",
-                Bound(self),
-                config.learning_rate,
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-                mixed_precision=False,
-            )
-        ]
+        return [cosine_phase("bound", Bound(self), self.config, mixed_precision=False)]
 
     @torch.no_grad()
     def sample(self, noise: Tensor, label: Tensor, temperature: float = 1.0, known: Tensor | None = None) -> Tensor:

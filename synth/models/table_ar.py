@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.ar_draw import ArDrawer
 from synth.models.columns import ALL, Columns, Shape, Some
 
@@ -120,18 +120,7 @@ class TableAr(Columns):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "likelihood",
-                Likelihood(self),
-                config.learning_rate,
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-                mixed_precision=False,
-            )
-        ]
+        return [cosine_phase("likelihood", Likelihood(self), self.config, mixed_precision=False)]
 
     def drawer(self, made: Sequence[Tensor]) -> ArDrawer:
         """Ready for drawing; `made` says of each column which tokens may be made, bool (tokens,)."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.columns import Columns, Shape
 from synth.models.drawing import Drawer
 
@@ -124,18 +124,7 @@ class TableVae(Columns):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "bound",
-                Bound(self),
-                config.learning_rate,
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-                mixed_precision=False,
-            )
-        ]
+        return [cosine_phase("bound", Bound(self), self.config, mixed_precision=False)]
 
     @torch.no_grad()
     def held_out(self, batch: Batch) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.text_writer import NEAR, Shape, Writer, WriterConfig, windows
 
 HELD_OUT_SEED = 0
@@ -100,16 +100,7 @@ class Autoencoder(Writer):
 
     def phase(self) -> Phase:
         """The one phase of its training."""
-        config = self.config
-        return Phase(
-            "bound",
-            Bound(self),
-            config.learning_rate,
-            betas=(0.9, 0.95),
-            weight_decay=config.weight_decay,
-            warm_up_steps=config.warm_up_steps,
-            cosine=True,
-        )
+        return cosine_phase("bound", Bound(self), self.config, betas=(0.9, 0.95))
 
     @torch.no_grad()
     def encode(self, tokens: Tensor, label: Tensor) -> Tensor:

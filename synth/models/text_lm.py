@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.text_writer import Shape, Writer, WriterConfig, check
 
 BLOCK = 64  # rows at a time, where there is no gradient
@@ -65,18 +65,7 @@ class TextLm(Writer):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "likelihood",
-                Likelihood(self),
-                config.learning_rate,
-                betas=(0.9, 0.95),
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-            )
-        ]
+        return [cosine_phase("likelihood", Likelihood(self), self.config, betas=(0.9, 0.95))]
 
     @torch.no_grad()
     def log_likelihood(self, tokens: Tensor, label: Tensor) -> Tensor:

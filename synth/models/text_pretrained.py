@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from synth.models import Batch, Phase
+from synth.models import Batch, Phase, cosine_phase
 from synth.models.text_writer import Shape
 
 BLOCK = 16  # rows at a time, where there is no gradient
@@ -157,17 +157,7 @@ class Tuned(Pretrained):
 
     def phases(self) -> list[Phase]:
         """One."""
-        config = self.config
-        return [
-            Phase(
-                "likelihood",
-                Likelihood(self),
-                config.learning_rate,
-                weight_decay=config.weight_decay,
-                warm_up_steps=config.warm_up_steps,
-                cosine=True,
-            )
-        ]
+        return [cosine_phase("likelihood", Likelihood(self), self.config)]
 
 
 class Likelihood(nn.Module):
