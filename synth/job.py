@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import math
 import typing
 from typing import Any
 
@@ -27,6 +28,14 @@ class Job:
     settings: Settings
     forms: list[Any]  # one for each attempt, as the modality has them
     statistics: str = ""  # the folder of what normalize measured, where the modality reads it
+
+    def settings_over(self, rows: int) -> Settings:
+        """The settings, with as many steps as the model's epochs over so many rows where it counts by these."""
+        options, settings = self.forms[0].options, self.settings
+        if settings.max_steps or "epochs" not in options:
+            return settings
+        steps = math.ceil(options["epochs"] * rows / settings.batch_size)
+        return dataclasses.replace(settings, max_steps=max(options["least_steps"], steps))
 
 
 def job_of(config: Config, generator: Generate, rows_folder: str, folder: str, statistics: str = "") -> Job:

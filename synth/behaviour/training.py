@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import math
 from typing import Any
 
 import numpy as np
@@ -69,11 +68,7 @@ class Prepared:
     @property
     def settings(self) -> Settings:
         """The job's, with as many steps as its epochs over these rows."""
-        options, settings = self.job.forms[0].options, self.job.settings
-        if settings.max_steps:
-            return settings
-        steps = math.ceil(options["epochs"] * len(self.rows.lengths) / settings.batch_size)
-        return dataclasses.replace(settings, max_steps=max(options["least_steps"], steps))
+        return self.job.settings_over(len(self.rows.lengths))
 
     @property
     def counts(self) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,11 +54,7 @@ class Prepared:
     @property
     def settings(self) -> Settings:
         """The job's, with as many steps as its epochs over these rows."""
-        options, settings = self.job.forms[0].options, self.job.settings
-        if settings.max_steps:
-            return settings
-        steps = math.ceil(options["epochs"] * len(self.rows.labels) / settings.batch_size)
-        return dataclasses.replace(settings, max_steps=max(options["least_steps"], steps))
+        return self.job.settings_over(len(self.rows.labels))
 
     @property
     def per_label(self) -> dict[str, int]:
