@@ -9,7 +9,7 @@ per split. Names are those of the partitions, so a task that is retried overwrit
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,21 @@ _TALLIES = pa.schema(
     ]
 )
 _GROUP_BYTES = 32 << 20  # of a Parquet row group
+
+
+def beside(rows: DataFrame, decided: DataFrame, payload: Sequence[str] = (), more: Sequence[str] = ()) -> DataFrame:
+    """Rows with what was decided of them, and `more` columns of that; of those that are neither kept nor refused the
+    payload is taken away. What was refused before copies and splits keeps its own detail, which none else knows.
+    """
+    from pyspark.sql import functions as F
+
+    fate = F.col("fate").alias(FATE)
+    told = decided.select("row_id", fate, "row_split", "row_group", "row_reason", "row_detail", *more)
+    own = rows.withColumnRenamed("row_detail", "row_own_detail").drop("row_split", "row_group", "row_reason")
+    stays = F.col(FATE).isin(KEPT, REFUSED)
+    columns = {"row_detail": F.coalesce("row_detail", "row_own_detail")}
+    columns |= {name: F.when(stays, F.col(name)) for name in payload}
+    return own.join(told, "row_id", "left").withColumns(columns).drop("row_own_detail")
 
 
 @dataclass

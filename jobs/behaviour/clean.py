@@ -162,18 +162,10 @@ def finished(
     spark: SparkSession, config: Config, place: Place, rows: DataFrame, decided: DataFrame, bar: Bar
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Rows with their verdicts. Raises StageError where nobody is left to learn from."""
-    from pyspark.sql import functions as F
-
-    told = decided.select(
-        "row_id", F.col("fate").alias(verdicts.FATE), "row_split", "row_group", "row_reason", "row_detail"
-    )
-    if not told.where(f"row_split = 'train' and {verdicts.FATE} = 'kept'").head(1):
-        why = told.where("row_reason is not null").groupBy("row_reason").count().collect()
+    if not decided.where("row_split = 'train' and fate = 'kept'").head(1):
+        why = decided.where("row_reason is not null").groupBy("row_reason").count().collect()
         raise StageError(_nobody(config, [f"{row['count']:,} {row['row_reason']}" for row in why]))
-    own = rows.withColumnRenamed("row_detail", "row_own_detail").drop("row_split", "row_group", "row_reason")
-    detail = F.coalesce("row_detail", "row_own_detail")
-    whole = own.join(told, "row_id", "left").withColumn("row_detail", detail)
-    return whole.drop("row_own_detail"), {}
+    return verdicts.beside(rows, decided), {}
 
 
 def _nobody(config: Config, refused: Sequence[str]) -> str:

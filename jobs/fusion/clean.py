@@ -106,16 +106,11 @@ def finished(
     judged = (
         with_outliers(config, decided, rows, bar) if recipe.image else decided.withColumn("is_outlier", F.lit(False))
     )
-    fate = F.col("fate").alias(verdicts.FATE)
-    told = judged.select("row_id", fate, "row_split", "row_group", "row_reason", "row_detail", "is_outlier")
-    own = rows.withColumnRenamed("row_detail", "row_own_detail").drop("row_split", "row_group", "row_reason")
-    whole = own.join(told, "row_id", "left")
-    stays = F.col(verdicts.FATE).isin(verdicts.KEPT, verdicts.REFUSED)
+    big = [name for name in ("image", "boxes", "text", "series") if name in rows.columns]
+    whole = verdicts.beside(rows, judged, big, ["is_outlier"])
     flagged = F.col("is_outlier") & (F.col(verdicts.FATE) == verdicts.KEPT)
     flags = F.when(flagged, F.array_union("row_flags", F.array(F.lit(OUTLIER)))).otherwise(F.col("row_flags"))
-    big = [name for name in ("image", "boxes", "text", "series") if name in whole.columns]
-    columns = {"row_detail": F.coalesce("row_detail", "row_own_detail"), "row_flags": flags}
-    whole = whole.withColumns(columns | {name: F.when(stays, F.col(name)) for name in big}).drop("row_own_detail")
+    whole = whole.withColumn("row_flags", flags)
     if recipe.pairs is None:
         return whole, {}
     from jobs.fusion.pairs import with_negatives

@@ -148,14 +148,4 @@ def finished(
     spark: SparkSession, config: Config, place: Place, rows: DataFrame, decided: DataFrame, bar: Bar
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Rows with their verdicts; of those that are neither kept nor refused the window is taken away."""
-    from pyspark.sql import functions as F
-
-    told = decided.select(
-        "row_id", F.col("fate").alias(verdicts.FATE), "row_split", "row_group", "row_reason", "row_detail"
-    )
-    own = rows.withColumnRenamed("row_detail", "row_own_detail").drop("row_split", "row_group", "row_reason")
-    whole = own.join(told, "row_id", "left")
-    stays = F.col(verdicts.FATE).isin(verdicts.KEPT, verdicts.REFUSED)
-    detail = F.coalesce("row_detail", "row_own_detail")
-    columns = {"row_detail": detail, "series": F.when(stays, F.col("series"))}
-    return whole.withColumns(columns).drop("row_own_detail"), {}
+    return verdicts.beside(rows, decided, ("series",)), {}

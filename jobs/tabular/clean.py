@@ -20,7 +20,7 @@ from jobs.tabular import reading, respell, rule_list, rules
 from jobs.tabular.columns import column_conditions
 from jobs.tabular.conditions import Condition, bits, broken_bits, counted, verdict
 from jobs.tabular.parse import parsings
-from jobs.verdicts import FATE
+from jobs.verdicts import beside
 from udfs import records
 from udfs.table.form import WAS_MISSING, TableForm
 
@@ -105,13 +105,7 @@ def finished(
     spark: SparkSession, config: Config, place: Place, rows: DataFrame, decided: DataFrame, bar: Bar
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Rows with their verdicts, outliers refused, flagged or drawn in, missing cells filled; and what was counted."""
-    from pyspark.sql import functions as F
-
-    fate = F.col("fate").alias(FATE)
-    told = decided.select("row_id", fate, "row_split", "row_group", "row_reason", "row_detail")
-    own = rows.withColumnRenamed("row_detail", "row_own_detail").drop("row_split", "row_group", "row_reason")
-    detail = F.coalesce("row_detail", "row_own_detail")  # of what was refused before copies and splits, none else knows
-    whole = own.join(told, "row_id", "left").withColumn("row_detail", detail).drop("row_own_detail")
+    whole = beside(rows, decided)
     if config.recipe.clean.outliers is None and not is_filled(config.recipe):
         return whole, {}
     from jobs.tabular import finishing
