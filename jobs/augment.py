@@ -20,7 +20,7 @@ from conf.stages import reads_of, stage
 from jobs.partners import choose_partners, with_partners
 from jobs.ways import way_of
 from udfs import records
-from udfs.children import AnyCompiled, Children, makers
+from udfs.children import LAID_DOWN, AnyCompiled, Children, makers
 from udfs.families import family_of
 from udfs.fusion.compiled import CompiledFusion
 
@@ -97,7 +97,8 @@ def children(
     from jobs.spark import map_rows, spread
 
     named = tuple(makers(compiled, seed, augment.most_copies))
-    rows = spread(parents, -(-planned // TASK_ROWS))
+    payload = parents.select(*(name for name in parents.columns if name not in LAID_DOWN))
+    rows = spread(payload, -(-planned // TASK_ROWS))
     if compiled.needs_partners:
         rows = with_partners(rows, choose_partners(parents, compiled, way, named, seed), compiled, way)
     most = way.call_rows(compiled)

@@ -48,7 +48,13 @@ SESSION_CONFS = {
     # A MERGE of new makers' rows joins them with the few ids that lie in their makers' ranges: hand those to every task
     # rather than move and sort the payload of all new rows.
     "spark.sql.autoBroadcastJoinThreshold": str(64 << 20),
+    # To keep a batch for Python below so many bytes, Spark measures it anew with every row, and walks over all of its
+    # null lists each time: for short rows that costs more than all else that the JVM does. So a batch has no more rows
+    # than a mapped function takes, and is measured only where a row may be an image.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
 }
+_BATCH_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+_UNMEASURED = str((1 << 31) - 1)
 # A JVM of our own lives for minutes, which the optimising compiler would spend on compiling: without it a first MERGE
 # costs half the processor time. What a table's many rules are made into is longer than the methods that Java compiles
 # unasked, and would be interpreted. A runtime's own spark.driver.extraJavaOptions come after these and win.
@@ -118,6 +124,10 @@ def _tuned(spark: SparkSession, config: Config) -> SparkSession:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     for name, value in SESSION_CONFS.items():
         spark.conf.set(name, value)
+    if config.recipe.modality not in ("image", "fusion"):
+        spark.conf.set(_BATCH_BYTES, _UNMEASURED)
+    elif spark.conf.get(_BATCH_BYTES, None) == _UNMEASURED:
+        spark.conf.unset(_BATCH_BYTES)
     spark.conf.set("spark.sql.shuffle.partitions", str(config.runtime.spark.shuffle_partitions))
     return spark
 

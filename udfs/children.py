@@ -23,6 +23,11 @@ from udfs.text.compiled import CompiledText
 
 AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries | CompiledBehaviour | CompiledFusion
 
+# What a child has of its own, whatever its parents' say; parents may come without these columns.
+LAID_DOWN = frozenset(
+    {"row_origin", "row_parents", "row_split", "row_source", "row_label_source", "row_flags", "row_hash"}
+)
+
 
 def child_ids(maker: str, parents: Sequence[str]) -> list[str]:
     """Primary ids of the children that a maker makes, one of each parent."""

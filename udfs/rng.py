@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,20 @@ class RowRandom:
 
     def ragged(self, counts: Sequence[int]) -> list[Floats]:
         """One draw: of row i float64[counts[i]] in [0, 1), the first of those that `uniform` would give it."""
+        drawn, ends = self._ragged(counts)
+        return [drawn[start:end] for start, end in pairwise([0, *ends.tolist()])]
+
+    def ragged_below(self, counts: Sequence[int], p: float) -> list[list[int]]:
+        """One draw as `ragged` makes it: of each row the places whose number is below `p`."""
+        drawn, ends = self._ragged(counts)
+        fired = np.flatnonzero(drawn < p)
+        cuts = [0, *np.searchsorted(fired, ends).tolist()]
+        starts = np.repeat(ends - np.asarray(counts, np.int64), np.diff(cuts))
+        places = (fired - starts).tolist()
+        return [places[start:end] for start, end in pairwise(cuts)]
+
+    def _ragged(self, counts: Sequence[int]) -> tuple[Floats, NDArray[np.int64]]:
+        """The numbers of all rows one after the other, and where each row's end."""
         self._draws += 1
         numbers = np.asarray(counts, np.int64)
         ends = np.cumsum(numbers)
@@ -100,7 +115,7 @@ class RowRandom:
         with np.errstate(over="ignore"):
             base = mix(self._rows + np.uint64(self._draws) * GAMMA)
             words = mix(np.repeat(base, numbers) + (within + 1).astype(np.uint64) * GAMMA)
-        return np.split(unit(words), ends[:-1]) if len(ends) else []
+        return unit(words), ends
 
     def normal(self, mean: float = 0.0, std: float = 1.0, size: tuple[int, ...] = ()) -> Floats:
         """float64[N, *size], normal (Box and Muller 1958, one of the pair)."""

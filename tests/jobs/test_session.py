@@ -66,6 +66,19 @@ def test_a_session_that_is_there_is_used_and_not_stopped(spark: Any, config_for:
         assert spark.conf.get(name) == value
 
 
+def test_batches_of_rows_without_images_are_not_measured_row_by_row(
+    spark: Any, config_for: Callable[..., Config]
+) -> None:
+    """Spark's limit of bytes costs more than the rows where they are short; for images it is as it was."""
+    name = "spark.sql.execution.arrow.maxBytesPerBatch"
+    with spark_session(config_for("digits")):
+        limit = spark.conf.get(name)
+    with spark_session(config_for("word-senses")):
+        assert spark.conf.get(name) == str(2**31 - 1) != limit
+    with spark_session(config_for("digits")):
+        assert spark.conf.get(name) == limit
+
+
 def test_spark_listens_on_loopback_alone(spark: Any) -> None:
     """Neither the JVM nor its workers can be reached from outside."""
     assert spark.range(3).count() == 3

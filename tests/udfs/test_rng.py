@@ -63,6 +63,18 @@ def test_integers_and_permutations_cover_their_range() -> None:
     assert np.array_equal(np.sort(random.permutation(6), axis=1), np.tile(np.arange(6), (len(IDS), 1)))
 
 
+@pytest.mark.parametrize("counts", [(3, 0, 5, 1, 0), (0, 0, 0, 0, 0), (40, 1, 40, 0, 7)])
+def test_ragged_draws_are_those_of_whole_rows_and_those_below_are_found(counts: tuple[int, ...]) -> None:
+    """Row by row the first of what `uniform` draws, and the places of those that are below a probability."""
+    ids = IDS[: len(counts)]
+    drawn, whole = RowRandom(ids, 7, "s").ragged(counts), RowRandom(ids, 7, "s").uniform(size=(40,))
+    below = RowRandom(ids, 7, "s").ragged_below(counts, 0.4)
+    for row, count in enumerate(counts):
+        assert drawn[row].tolist() == whole[row, :count].tolist()
+        assert below[row] == np.flatnonzero(whole[row, :count] < 0.4).tolist()
+
+
 def test_no_rows_draw_nothing() -> None:
     """An empty batch is no special case."""
     assert RowRandom([], 1, "none").normal(size=(4,)).shape == (0, 4)
+    assert RowRandom([], 1, "none").ragged([]) == RowRandom([], 1, "none").ragged_below([], 0.5) == []

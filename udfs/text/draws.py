@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from udfs.rng import Floats, RowRandom
 from udfs.text.values import Texts
 from udfs.text.words import Words
@@ -25,7 +23,7 @@ def given_back(texts: Texts, made: Iterable[str]) -> Texts:
 
 def fired(random: RowRandom, counts: Sequence[int], p: float) -> list[list[int]]:
     """For each row the places below its count that fire, each with probability `p`."""
-    return [np.flatnonzero(drawn < p).tolist() for drawn in random.ragged(counts)]
+    return random.ragged_below(counts, p)
 
 
 def per_place(random: RowRandom, places: Sequence[Sequence[int]]) -> list[Floats]:

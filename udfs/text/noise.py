@@ -93,12 +93,12 @@ def _with_changes(
     change: Callable[[re.Match[str], float], Change],
 ) -> Texts:
     """Texts changed where a pattern is found, each place with the probability `p`."""
-    found = [list(pattern.finditer(text or "")) for text in texts]
-    places = fired(random, [len(each) for each in found], p)
+    places = fired(random, [len(pattern.findall(text or "")) for text in texts], p)
     choices = per_place(random, places)
     made = []
-    for text, each, some, numbers in zip(texts, found, places, choices, strict=True):
-        changes = [change(each[at], choice) for at, choice in zip(some, numbers.tolist(), strict=True)]
+    for text, some, numbers in zip(texts, places, choices, strict=True):
+        found = list(pattern.finditer(text or "")) if some else []  # of one text at a time: objects that live cost time
+        changes = [change(found[at], choice) for at, choice in zip(some, numbers.tolist(), strict=True)]
         made.append(_patched(text or "", changes))
     return given_back(texts, made)
 

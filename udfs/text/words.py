@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
+_APART = re.compile(f"({WORD.pattern})")
 SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n+")
 _END = re.compile(r"[.!?]")
 
@@ -35,15 +36,13 @@ class Words:
     @classmethod
     def of(cls, text: str) -> Words:
         """Take a text apart; `str(Words.of(text)) == text`."""
-        words, gaps, end = [], [], 0
-        for found in WORD.finditer(text):
-            gaps.append(text[end : found.start()])
-            words.append(found.group())
-            end = found.end()
-        return cls(tuple(words), (*gaps, text[end:]))
+        pieces = _APART.split(text)
+        return cls(tuple(pieces[1::2]), tuple(pieces[::2]))
 
     def __str__(self) -> str:
-        return self.gaps[0] + "".join(word + gap for word, gap in zip(self.words, self.gaps[1:], strict=True))
+        pieces = [""] * (2 * len(self.words) + 1)
+        pieces[::2], pieces[1::2] = self.gaps, self.words
+        return "".join(pieces)
 
     def __len__(self) -> int:
         return len(self.words)
