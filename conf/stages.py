@@ -46,7 +46,7 @@ _REFUSED = ("ingest.refused", "clean.refused", "label.refused", "gate.refused")
 
 STAGES: tuple[Stage, ...] = (
     Stage("ingest", "spark", 1, ("modality", "labels", "sources", "cells")),
-    Stage("clean", "spark", 1, ("image", "table", "labels", "clean", "split", "seed", "has_label"), ("ingest.rows",)),
+    Stage("clean", "spark", 2, ("image", "table", "labels", "clean", "split", "seed", "has_label"), ("ingest.rows",)),
     Stage(
         "label",
         "ray+spark",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from conf.schema.behaviour import EVENT_COLUMNS, BehaviourForm
 from jobs.behaviour.fates import KEPT, REFUSED, fate_of
+from jobs.moments import moment
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 LAST_SECOND = 253_402_300_799  # of the year 9999
-_DATED = r"^[+-]?\d{4}"  # a moment without its day would be one of today
 _SHOWN = 80  # characters of a cell that is refused, told in its detail
 
 
@@ -48,7 +48,7 @@ def _seconds(form: BehaviourForm) -> Column:
     from pyspark.sql import functions as F
 
     if form.time == "iso":
-        return F.when(F.col("time").rlike(_DATED), F.expr("unix_timestamp(try_to_timestamp(time))"))
+        return F.unix_timestamp(moment(F.col("time")))
     number = F.expr("try_cast(time as double)")
     whole = F.when(F.abs(number) < 1e15, F.floor(number / (1000 if form.time == "milliseconds" else 1)))
     return whole.cast("long")

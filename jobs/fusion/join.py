@@ -18,6 +18,7 @@ from conf import Config
 from conf.runs import Place
 from conf.schema import Join, Recipe
 from conf.schema.fusion import LABEL, columns_of, given_by
+from jobs.moments import moment
 from jobs.rows_read import hashed
 from jobs.staging import lay_down
 from udfs import records
@@ -30,7 +31,6 @@ WORK = "work/joined"
 UNMATCHED, DOUBLED, PARTNER_DOUBLED, TAKEN = "unmatched", "key_doubled", "partner_doubled", "partner_taken"
 NO_KEY, NO_TIME = "key_missing", "time_unreadable"
 _KEYS = ("row_join_key", "row_join_time", "row_join_within")
-_DATED = r"^[+-]?\d{4}"  # a moment without its day would be one of today
 
 
 def joined(spark: SparkSession, config: Config, place: Place, staged: DataFrame, schema: pa.Schema) -> DataFrame:
@@ -73,8 +73,8 @@ def _keys(join: Join) -> dict[str, Column]:
 
     nothing = F.lit(None).cast("string")
     cell = F.nullif(F.trim(F.col(join.column)), F.lit(""))
-    moment = F.when(cell.rlike(_DATED), F.unix_micros(cell.try_cast("timestamp")) / 1e6)
-    time = F.coalesce(cell.try_cast("double"), moment) if join.by == "nearest_time" else F.lit(None).cast("double")
+    dated = F.unix_micros(moment(cell)) / 1e6
+    time = F.coalesce(cell.try_cast("double"), dated) if join.by == "nearest_time" else F.lit(None).cast("double")
     time = F.when(F.abs(time) < MOST_SECONDS, F.round(time * MICROSECONDS).cast("long"))  # whole: ties are ties
     within = F.nullif(F.trim(F.col(join.within)), F.lit("")) if join.within else nothing
     return {"row_join_key": cell, "row_join_time": time, "row_join_within": within}

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.schema import Column as Declared
+from jobs.moments import moment
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -190,10 +191,8 @@ def _moment(told: Column, said: Declared) -> Column:
     from pyspark.sql import functions as F
 
     if said.format:
-        moment = F.try_to_timestamp(told, F.lit(java_pattern(said.format)))
-    else:
-        moment = F.when(F.length(told) >= SHORTEST_DATE, told.try_cast("timestamp"))
-    return moment
+        return F.try_to_timestamp(told, F.lit(java_pattern(said.format)))
+    return F.when(F.length(told) >= SHORTEST_DATE, moment(told))
 
 
 def _in_calendar(moment: Column, said: Declared) -> Column:

@@ -82,6 +82,8 @@ def test_cells_become_typed_values_or_are_refused_with_column_and_value(spark, t
         ";;;10000-01-01;;;no": ("not_a_date", "d=10000-01-01"),
         ";;;2020-01-01 05:00;;;no": ("not_a_date", "d=2020-01-01 05:00"),
         ";;;;soon;;no": ("not_a_datetime", "t=soon"),
+        ";;;;12:30:00;;no": ("not_a_datetime", "t=12:30:00"),
+        ";;;;T12:30:00;;no": ("not_a_datetime", "t=T12:30:00"),
         ";;;;;;": ("label_missing", "label is missing, and rows of a table need their label"),
         ";;;;;;perhaps": ("label_unknown", "label=perhaps"),
     }
