@@ -12,7 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from conf import runs
 
@@ -132,6 +134,13 @@ def versions(root: Path, table: str, recipe: str = "digits") -> int:
 def held(root: Path, recipe: str = "digits") -> dict[str, tuple[int, str]]:
     """Rows and hash of each table."""
     return {table: content(root, table, recipe) for table in TABLES}
+
+
+def ended_in(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A run's rows in `dataset`, and those in `quarantine`, a table that is not there while nothing was refused."""
+    kept, refused = (folder / name for name in ("dataset", "quarantine"))
+    rows = DeltaTable(str(kept)).to_pandas()
+    return rows, DeltaTable(str(refused)).to_pandas() if refused.is_dir() else rows[:0].assign(row_reason="")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
 
 from conf import Config, runs
 from jobs import explain, report
 from jobs.export import export
 from synth import evaluate, sample, score, train
-from tests.faults.command import kill_group, start
+from tests.faults.command import ended_in, kill_group, start
 from tests.jobs.behaviour.made import events, people, recipe, write
 from tests.jobs.made import run, table
 
@@ -89,7 +88,7 @@ def test_the_shipped_recipe_grows_into_a_dataset_and_a_report(tmp_path: Path, da
         kill_group(process)
     metrics = json.loads((root / "movielens" / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
-    grown, refused = (DeltaTable(str(root / "movielens" / each)).to_pandas() for each in ("dataset", "quarantine"))
+    grown, refused = ended_in(root / "movielens")
     real = grown[grown.row_origin == "real"]
     assert len(real) == 943 and real["items"].map(len).sum() == 100_000
     made = len(grown[grown.row_origin == "synthetic"]) + len(refused[refused.row_origin == "synthetic"])

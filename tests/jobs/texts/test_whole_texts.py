@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
 
 from conf import Config, runs
 from jobs import explain, report
 from jobs.report_rows import chosen
 from synth import evaluate, score
-from tests.faults.command import kill_group, start
+from tests.faults.command import ended_in, kill_group, start
 from tests.jobs.made import run, table
 from tests.jobs.texts.made import recipe, texts, write
 from udfs.records import MAKER_HEX
@@ -66,7 +65,7 @@ def test_a_shipped_recipe_grows_into_a_dataset_and_a_report(tmp_path: Path, requ
     metrics = json.loads((root / name / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
     planned = next(each["planned"] for each in metrics["stages"] if each["key"] == "augment")
-    rows, refused = (DeltaTable(str(root / name / each)).to_pandas() for each in ("dataset", "quarantine"))
+    rows, refused = ended_in(root / name)
     made, kept_out = (each[each.row_origin == "augmented"] for each in (rows, refused))
     assert len(made) + len(kept_out) == planned and len(made) > 0
     assert set(made.row_split) == {"train"} and kept_out.row_reason.notna().all()
