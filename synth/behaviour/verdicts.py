@@ -78,6 +78,7 @@ def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
     rows = made.rows
     distance, place = against.known.nearest(rows)
     same = np.array([each.tobytes() in against.content for each in rows.items], bool)
+    strange = ~np.isin(rows.groups, against.train.rows.groups)  # no children of train rows, which lie near them
     ratio = distance / against.far_unit
     columns: dict[str, Any] = {
         "row_id": pa.array(made.ids, pa.string()),
@@ -86,7 +87,7 @@ def judge_rows(made: Pool[Rows], against: Bench) -> pa.Table:
         "nearest_id": pa.array([against.train.ids[each] for each in place.tolist()], pa.string()),
         "nearest_distance": distance,
         "distance_ratio": ratio,
-        "is_copy": same | (distance < against.copy_below),
+        "is_copy": same | strange & (distance < against.copy_below),
         "is_far": ratio > against.max_distance_factor,
         "is_unreadable": np.zeros(len(rows), bool),
     }

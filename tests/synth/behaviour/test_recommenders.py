@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from typing import Any
 
@@ -97,7 +98,9 @@ def test_losses_are_what_hits_and_gains_leave() -> None:
 
 
 def test_copies_and_near_copies_are_known(tmp_path: Any) -> None:
-    """A train user's sequence, and one that differs in a single item; not a user of the same taste."""
+    """A train user's sequence, and one that differs in a single item; neither a user of the same taste, nor a child of
+    that train user, which lies near it by its making.
+    """
     random = np.random.default_rng(0)
     crowd = [random.choice(400, 40, False).tolist() for _ in range(90)]
     train, val = Pool([f"{n:040x}" for n in range(60)], rows(crowd[:60]), 60), Pool(["v"] * 30, rows(crowd[60:]), 30)
@@ -106,6 +109,8 @@ def test_copies_and_near_copies_are_known(tmp_path: Any) -> None:
     told = judge_rows(made, bench(train, val, recipe(tmp_path))).to_pydict()
     assert told["is_copy"][:3] == [True, True, False] and told["nearest_id"][:2] == [train.ids[5]] * 2
     assert told["is_unreadable"] == [False] * 3 + [True] and told["nearest_distance"][0] == 0
+    child = Pool(["c"], dataclasses.replace(rows([near], False), groups=train.rows.groups[5:6]), 1)
+    assert judge_rows(child, bench(train, val, recipe(tmp_path)))["is_copy"].to_pylist() == [False]
     found = closeness(made.rows, train.rows, val.rows)
     assert found is not None and found["copies"] == 2
 
