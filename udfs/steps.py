@@ -8,7 +8,6 @@ one pass each (`udfs/image/canvas.py`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -28,6 +27,7 @@ from udfs.names import StepError
 from udfs.parentage import mixed_lineage
 from udfs.rng import RowRandom
 from udfs.rules import Rules, Step, StepLike, compile_rules, resolved
+from udfs.step_lists import check_steps, identity_of, partner_kinds
 
 SLICE_BYTES = 4 << 20  # of decoded pixels at a time: what one step leaves in the cache, the next finds there
 PARTNER_COLUMNS = ("partner_image", "partner_label", "partner_id")
@@ -56,18 +56,13 @@ class Compiled:
     @property
     def needs_partners(self) -> list[str]:
         """The kind of partner that the mixing steps want: none or one of `any`, `same_label`, `nearest`."""
-        return sorted({step.options["partners"] for step in self.steps if step.kind == "mixing"})
+        return partner_kinds(self.steps)
 
     @property
     def identity(self) -> list[dict[str, Any]]:
         """All that decides the bytes but ids and seed: the form, then each step with its options and revision."""
-        form = {
-            "name": "image.form",
-            "options": asdict(self.form),
-            "revision": f"{codec.REVISION}, OpenCV {cv2.__version__}",
-        }
-        steps = [{"name": s.name, "options": s.options, "revision": s.revision} for s in self.steps]
-        return json.loads(json.dumps([form, *steps]))
+        revision = f"{codec.REVISION}, OpenCV {cv2.__version__}"
+        return identity_of("image.form", asdict(self.form), revision, self.steps)
 
     def apply(
         self,
@@ -269,14 +264,10 @@ def compile_steps(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str], 
 def _check_together(compiled: Compiled) -> None:
     """Try the list on a blank picture, and see that it gives the declared size."""
     form = compiled.form
+    check_steps(compiled.steps)
     for place, step in enumerate(compiled.steps):
-        if step.kind == "reject":
-            raise StepError(f"{step.name} refuses rows and changes none: it belongs under clean.rules.", place)
         if step.kind == "mixing" and (form.masks or form.boxes):
             raise StepError(f"{step.name} cannot mix masks or boxes: leave it out where the recipe has them.", place)
-    if len(compiled.needs_partners) > 1:
-        kinds = " and ".join(compiled.needs_partners)
-        raise StepError(f"the mixing steps of one list share their partners, but they ask for {kinds}: choose one.")
     canvas = Canvas(np.zeros((1, form.height, form.width, form.channels), np.uint8))
     for place, step in enumerate(compiled.steps):
         try:

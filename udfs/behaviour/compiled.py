@@ -7,7 +7,6 @@ out pickles.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +16,9 @@ import pyarrow as pa
 
 from udfs import records
 from udfs.behaviour.values import Events, Near, Reasons, Sequences
-from udfs.names import StepError
 from udfs.rng import RowRandom
 from udfs.rules import Step, StepLike, judged, only_rules, resolved
+from udfs.step_lists import check_steps, identity_of
 
 REVISION = 1
 LEAST = 2  # events: what a step would leave shorter stays as it was
@@ -43,10 +42,8 @@ class CompiledBehaviour:
         """All that decides the sequences but ids and seed: each step with its options and revision, and what train rows
         tell of items.
         """
-        steps = [{"name": s.name, "options": s.options, "revision": s.revision} for s in self.steps]
         told = records.maker({item: list(others) for item, others in self.near.items()})
-        form = {"name": "behaviour.form", "options": {"near": told}, "revision": str(REVISION)}
-        return json.loads(json.dumps([form, *steps]))
+        return identity_of("behaviour.form", {"near": told}, str(REVISION), self.steps)
 
     def apply(
         self, sequences: Sequences, ids: Sequence[str], seed: int = 0, *, after: list[Sequences] | None = None
@@ -118,9 +115,7 @@ def compile_behaviour_steps(
 ) -> CompiledBehaviour:
     """The steps as one function; StepError for a name or an option that is wrong."""
     compiled = CompiledBehaviour(resolved(steps, "behaviour"), near or {})
-    for place, step in enumerate(compiled.steps):
-        if step.kind == "reject":
-            raise StepError(f"{step.name} refuses rows and changes none: it belongs under clean.rules.", place)
+    check_steps(compiled.steps)
     return compiled
 
 

@@ -8,7 +8,6 @@ word, whether or not the matrix can tell it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from udfs.names import StepError
 from udfs.parentage import mixed_labels, mixed_parents
 from udfs.rng import RowRandom
 from udfs.rules import Step, StepLike, resolved
+from udfs.step_lists import StepList, check_steps, identity_of
 from udfs.table.form import Matrix, TableForm, from_matrix, to_matrix
 from udfs.table.statistics import Statistics
 from udfs.table.values import Flags, Floats, Rows
@@ -31,17 +31,11 @@ _BLANK_ID = "0" * 40
 
 
 @dataclass(frozen=True)
-class CompiledTable:
+class CompiledTable(StepList[Rows]):
     """Steps ready to run. `compiled(batch, seed=7)` makes rows; `compiled.apply(matrix, ids)` works on a matrix."""
 
-    steps: tuple[Step, ...]
     form: TableForm
     statistics: Statistics
-
-    @property
-    def needs_partners(self) -> list[str]:
-        """The kind of partner that the mixing steps want: none or one of the words of `values.Partners`."""
-        return sorted({step.options["partners"] for step in self.steps if step.kind == "mixing"})
 
     @property
     def mixes_labels(self) -> bool:
@@ -51,9 +45,7 @@ class CompiledTable:
     @property
     def identity(self) -> list[dict[str, Any]]:
         """All that decides the cells but ids and seed: form, statistics, each step with its options and revision."""
-        form = {"name": "table.form", "options": asdict(self.form), "revision": f"{REVISION} {self.statistics.digest}"}
-        steps = [{"name": s.name, "options": s.options, "revision": s.revision} for s in self.steps]
-        return json.loads(json.dumps([form, *steps]))
+        return identity_of("table.form", asdict(self.form), f"{REVISION} {self.statistics.digest}", self.steps)
 
     def apply(
         self,
@@ -70,26 +62,31 @@ class CompiledTable:
         `others` are the partners' rows for mixing, `paired` says which rows have one; `after` collects the rows after
         each step.
         """
-        rows, own = Rows(matrix, self.form, self.statistics), np.ones(len(matrix))
-        for place, step in enumerate(self.steps):
-            random = RowRandom(ids, seed, step.name, place)
-            if step.kind == "mixing":
-                partners = self._partners_before(place, ids, seed, others)
-                rows, share = _mix(step, random, rows, partners, paired)
-                own *= 1 - share
-            else:
-                rows = _run(step, random, rows)
-            if after is not None:
-                after.append(rows.matrix)
+        partners = None if others is None else Rows(others, self.form, self.statistics)
+        between = None if after is None else list[Rows]()
+        rows, own = self._through(Rows(matrix, self.form, self.statistics), ids, seed, partners, paired, between)
+        if after is not None and between is not None:
+            after += [each.matrix for each in between]
         return rows.matrix, own
 
-    def _partners_before(self, place: int, ids: Sequence[str], seed: int, others: Matrix | None) -> Rows | None:
-        """The partners after the steps before this one, with draws of their own."""
-        rows = None if others is None else Rows(others, self.form, self.statistics)
-        for before, step in enumerate(self.steps[:place]):
-            if rows is not None and step.kind != "mixing":
-                rows = _run(step, RowRandom(ids, seed, f"partner {step.name}", before), rows)
-        return rows
+    def _mixed(
+        self, step: Step, random: RowRandom, values: Rows, partners: Rows | None, paired: Flags | None
+    ) -> tuple[Rows, Floats]:
+        if partners is None:
+            return values, np.zeros(len(values))
+        has = np.ones(len(values), bool) if paired is None else paired
+        mixed, share = step.function(random, values, partners, **step.options)
+        return values.with_matrix(np.where(has[:, None], mixed.matrix, values.matrix)), share * has
+
+    def tried(self) -> None:
+        """Every step on a blank row; StepError where one cannot."""
+        blank = Rows(np.zeros((1, len(self.form.modelled))), self.form, self.statistics)
+        for place, step in enumerate(self.steps):
+            try:
+                if step.kind != "mixing":
+                    self._changed(step, RowRandom([_BLANK_ID], 0, step.name, place), blank)
+            except ValueError as error:
+                raise StepError(f"{step.name}: {error}.", place) from error
 
     def __call__(self, batch: pa.RecordBatch, seed: int = 0) -> pa.RecordBatch:
         """Make the rows whose primary ids are in `row_id` from their parents' payload.
@@ -151,22 +148,6 @@ class CompiledTable:
         return out
 
 
-def _run(step: Step, random: RowRandom, rows: Rows) -> Rows:
-    """One step that does not mix."""
-    if step.kind == "plain":
-        return step.function(rows, **step.options)
-    return step.function(random, rows, **step.options)
-
-
-def _mix(step: Step, random: RowRandom, rows: Rows, partners: Rows | None, paired: Flags | None) -> tuple[Rows, Floats]:
-    """One mixing step, in the rows that have a partner."""
-    if partners is None:
-        return rows, np.zeros(len(rows))
-    has = np.ones(len(rows), bool) if paired is None else paired
-    mixed, share = step.function(random, rows, partners, **step.options)
-    return rows.with_matrix(np.where(has[:, None], mixed.matrix, rows.matrix)), share * has
-
-
 def _payload(rows: pa.StructArray) -> pa.RecordBatch:
     """A struct's fields as columns, null where the struct is."""
     return pa.RecordBatch.from_arrays(rows.flatten(), names=[field.name for field in rows.type])
@@ -190,16 +171,8 @@ def compile_table_steps(
     """
     statistics = statistics or Statistics.none(form)
     compiled = CompiledTable(resolved(steps, "table"), form, statistics)
-    if len(compiled.needs_partners) > 1:
-        kinds = " and ".join(compiled.needs_partners)
-        raise StepError(f"the mixing steps of one list share their partners, but they ask for {kinds}: choose one.")
+    check_steps(compiled.steps)
     if "borderline" in compiled.needs_partners and form.task != "classification":
         raise StepError("partners: borderline goes by the labels of a classification, and this is a regression.")
-    blank = Rows(np.zeros((1, len(form.modelled))), form, statistics)
-    for place, step in enumerate(compiled.steps):
-        try:
-            if step.kind != "mixing":
-                _run(step, RowRandom([_BLANK_ID], 0, step.name, place), blank)
-        except ValueError as error:
-            raise StepError(f"{step.name}: {error}.", place) from error
+    compiled.tried()
     return compiled

@@ -7,7 +7,6 @@ any engine starts; what comes out pickles.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from udfs.names import StepError
-from udfs.parentage import mixed_lineage
 from udfs.rng import RowRandom
 from udfs.rules import Step, StepLike, ask, resolved, with_severity
+from udfs.step_lists import ColumnSteps, check_steps, identity_of
 from udfs.text.values import Reasons, Texts
 
 REVISION = 1
@@ -29,82 +28,43 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class CompiledText:
+class CompiledText(ColumnSteps[Texts]):
     """Steps ready to run. `compiled(batch, seed=7)` makes rows; `compiled.apply(texts, ids)` works on texts."""
 
-    steps: tuple[Step, ...]
-
-    @property
-    def needs_partners(self) -> list[str]:
-        """The kind of partner that the mixing steps want: none, or `any` or `same_label`."""
-        return sorted({step.options["partners"] for step in self.steps if step.kind == "mixing"})
+    column = "text"
 
     @property
     def identity(self) -> list[dict[str, Any]]:
         """All that decides the texts but ids and seed: each step with its options and revision."""
-        steps = [{"name": s.name, "options": s.options, "revision": s.revision} for s in self.steps]
-        return json.loads(json.dumps([{"name": "text.form", "options": {}, "revision": str(REVISION)}, *steps]))
+        return identity_of("text.form", {}, str(REVISION), self.steps)
 
-    def apply(
-        self,
-        texts: Texts,
-        ids: Sequence[str],
-        seed: int = 0,
-        *,
-        others: Texts | None = None,
-        paired: Flags | None = None,
-        after: list[Texts] | None = None,
+    def _read(self, column: pa.Array) -> Texts:
+        return column.to_pylist()
+
+    def _listed(self, values: Texts) -> pa.Array:
+        return pa.array(values, pa.string())
+
+    def _changed(self, step: Step, random: RowRandom, values: Texts) -> Texts:
+        """One step that does not mix; a text that it would leave empty stays as it was."""
+        made = super()._changed(step, random, values)
+        return [new if new is None or new.strip() else old for old, new in zip(values, made, strict=True)]
+
+    def _mixed(
+        self, step: Step, random: RowRandom, values: Texts, partners: Texts | None, paired: Flags | None
     ) -> tuple[Texts, Floats]:
-        """(texts, each one's share that is its own) of rows with these `ids` (40 hex digits).
-
-        `others` are the partners' texts for mixing, `paired` says which rows have one; `after` collects the texts after
-        each step.
-        """
-        made, own = list(texts), np.ones(len(texts))
-        for place, step in enumerate(self.steps):
-            random = RowRandom(ids, seed, step.name, place)
-            if step.kind == "mixing":
-                made, share = _mixed(step, random, made, self._partners_before(place, ids, seed, others), paired)
-                own *= 1 - share
-            else:
-                made = _run(step, random, made)
-            if after is not None:
-                after.append(made)
-        return made, own
-
-    def _partners_before(self, place: int, ids: Sequence[str], seed: int, others: Texts | None) -> Texts | None:
-        """The partners after the steps before this one, with draws of their own."""
-        for before, step in enumerate(self.steps[:place]):
-            if others is not None and step.kind != "mixing":
-                others = _run(step, RowRandom(ids, seed, f"partner {step.name}", before), others)
-        return others
-
-    def __call__(self, batch: pa.RecordBatch, seed: int = 0) -> pa.RecordBatch:
-        """Make the rows whose primary ids are in `row_id` from their parents' payload.
-
-        After mixing, `row_parents` and `row_id` tell of both parents, and `soft_label` of both labels where they
-        differ. The partner's columns are gone.
-        """
-        made, own = self._made(batch, seed)
-        out = {name: batch.column(name) for name in batch.schema.names if name not in PARTNER_COLUMNS}
-        out["text"] = pa.array(made, pa.string())
-        return pa.RecordBatch.from_pydict(out | (mixed_lineage(batch, own) if self.needs_partners else {}))
-
-    def _made(self, batch: pa.RecordBatch, seed: int, after: list[Texts] | None = None) -> tuple[Texts, Floats]:
-        """`apply` on a batch, with the partners that stand beside its rows."""
-        texts, ids = batch.column("text").to_pylist(), batch.column("row_id").to_pylist()
-        if not self.needs_partners:
-            return self.apply(texts, ids, seed, after=after)
-        paired = batch.column("partner_id").is_valid().to_numpy(zero_copy_only=False)
-        others = batch.column("partner_text").to_pylist()
-        return self.apply(texts, ids, seed, others=others, paired=paired, after=after)
+        if partners is None:
+            return values, np.zeros(len(values))
+        has = np.ones(len(values), bool) if paired is None else paired
+        mixed, share = step.function(random, values, partners, **step.options)
+        made = [new if has[row] else old for row, (old, new) in enumerate(zip(values, mixed, strict=True))]
+        return made, share * has
 
     def explain(self, batch: pa.RecordBatch, seed: int = 0) -> list[dict[str, Any]]:
         """What each step made of each row: `{row_id, steps: [{step, fired, parameters}]}`; `parameters` has the text
         after a step that changed it.
         """
         after: list[Texts] = []
-        self._made(batch, seed, after)
+        self.made(batch, seed, after)
         told = [batch.column("text").to_pylist(), *after]
         out = []
         for row, row_id in enumerate(batch.column("row_id").to_pylist()):
@@ -116,35 +76,10 @@ class CompiledText:
         return out
 
 
-def _run(step: Step, random: RowRandom, texts: Texts) -> Texts:
-    """One step that does not mix; a text that it would leave empty stays as it was."""
-    made = (
-        step.function(texts, **step.options) if step.kind == "plain" else step.function(random, texts, **step.options)
-    )
-    return [new if new is None or new.strip() else old for old, new in zip(texts, made, strict=True)]
-
-
-def _mixed(
-    step: Step, random: RowRandom, texts: Texts, partners: Texts | None, paired: Flags | None
-) -> tuple[Texts, Floats]:
-    """One mixing step, in the rows that have a partner."""
-    if partners is None:
-        return texts, np.zeros(len(texts))
-    has = np.ones(len(texts), bool) if paired is None else paired
-    mixed, share = step.function(random, texts, partners, **step.options)
-    made = [new if has[row] else old for row, (old, new) in enumerate(zip(texts, mixed, strict=True))]
-    return made, share * has
-
-
 def compile_text_steps(steps: Sequence[tuple[str, dict[str, Any]] | StepLike | str]) -> CompiledText:
     """The steps as one function; StepError for a name or an option that is wrong, or two kinds of partners."""
     compiled = CompiledText(resolved(steps, "text"))
-    for place, step in enumerate(compiled.steps):
-        if step.kind == "reject":
-            raise StepError(f"{step.name} refuses rows and changes none: it belongs under clean.rules.", place)
-    if len(compiled.needs_partners) > 1:
-        kinds = " and ".join(compiled.needs_partners)
-        raise StepError(f"the mixing steps of one list share their partners, but they ask for {kinds}: choose one.")
+    check_steps(compiled.steps)
     return compiled
 
 
