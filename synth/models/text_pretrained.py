@@ -103,8 +103,8 @@ class Pretrained(nn.Module):
                 shown = self._prompt(memory.labels[place]).expand(len(rows), -1)
             else:
                 shown = self._own(pieces[rows])[:, None]
-            told = self.net(input_ids=shown, past_key_values=memory.past[place], use_cache=True)
-            memory.past[place] = told.past_key_values
+            told = self.net(input_ids=shown, cache=memory.past[place], use_cache=True)
+            memory.past[place] = told.cache
             found[rows] = self._ours(told.logits[:, -1].float())
         return found
 
