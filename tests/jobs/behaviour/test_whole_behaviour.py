@@ -14,7 +14,7 @@ from conf import Config, runs
 from jobs import explain, report
 from jobs.export import export
 from synth import evaluate, sample, score, train
-from tests.faults.command import ended_in, kill_group, start
+from tests.faults.command import ended_in, finish
 from tests.jobs.behaviour.made import events, people, recipe, write
 from tests.jobs.made import run, table
 
@@ -81,11 +81,7 @@ def test_the_shipped_recipe_grows_into_a_dataset_and_a_report(tmp_path: Path, da
     sets = [f"data={folder}", "evaluate.seeds=1", "evaluate.steps=40", "evaluate.judges=[item_knn]"]
     rows = '"rows": {"like": "train", "total": 64}'
     generate = f'[{{"model": "sequence_ar", "preset": "fast", "train": {{"max_steps": 60}}, {rows}}}]'
-    process = start(root, *sets, "gate.usefulness=report", f"generate={generate}", recipe="movielens")
-    try:
-        assert process.wait(3400) == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
-    finally:
-        kill_group(process)
+    finish(root, *sets, "gate.usefulness=report", f"generate={generate}", recipe="movielens")
     metrics = json.loads((root / "movielens" / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
     grown, refused = ended_in(root / "movielens")

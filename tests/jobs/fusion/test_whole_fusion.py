@@ -11,7 +11,7 @@ import pytest
 from conf import Config, runs
 from jobs import explain, report
 from synth import evaluate, score
-from tests.faults.command import ended_in, kill_group, start
+from tests.faults.command import ended_in, finish
 from tests.jobs.fusion.made import captions, images, recipe, row
 from tests.jobs.made import run, table
 
@@ -59,11 +59,7 @@ def test_rows_of_several_payloads_go_the_whole_way(spark, ray_session, tmp_path)
 def test_captioned_digits_grow_into_a_dataset_and_a_report(tmp_path: Path) -> None:
     """By the command: every row that was planned is in the dataset, or refused with its reason."""
     root, name = tmp_path / "root", "captioned-digits"
-    process = start(root, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
-    try:
-        assert process.wait(1500) == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
-    finally:
-        kill_group(process)
+    finish(root, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
     metrics = json.loads((root / name / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
     planned = next(each["planned"] for each in metrics["stages"] if each["key"] == "augment")

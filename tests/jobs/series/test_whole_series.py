@@ -15,7 +15,7 @@ from conf import Config, runs
 from jobs import explain, report
 from jobs.report_series import curves
 from synth import evaluate, sample, score, train
-from tests.faults.command import kill_group, start
+from tests.faults.command import finish
 from tests.jobs.made import run, table
 from tests.jobs.series.made import lines, recipe, windows
 
@@ -97,11 +97,7 @@ def test_a_curve_has_a_gap_where_values_are_missing():
 def test_a_shipped_recipe_grows_into_a_dataset_and_a_report(tmp_path: Path, data_dir: Path, name: str) -> None:
     """By the command: every row that was planned is in the dataset, or refused with its reason."""
     root = tmp_path / "root"
-    process = start(root, f"data={data_dir / DATA[name]}", "evaluate.seeds=1", recipe=name)
-    try:
-        assert process.wait(1500) == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
-    finally:
-        kill_group(process)
+    finish(root, f"data={data_dir / DATA[name]}", "evaluate.seeds=1", recipe=name)
     metrics = json.loads((root / name / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
     planned = next(each["planned"] for each in metrics["stages"] if each["key"] == "augment")

@@ -10,7 +10,7 @@ import pytest
 
 import conf
 from conf import Config
-from tests.faults.command import ended_in, kill_group, start
+from tests.faults.command import ended_in, finish
 from tests.jobs.made import run
 
 LINES = 1500
@@ -80,11 +80,7 @@ def test_the_whole_grows_into_a_dataset_and_a_report(tmp_path: Path, data_dir: P
     """By the command: every row that was planned is in the dataset, or refused with its reason."""
     root = tmp_path / "root"
     data = f"data={data_dir / 'tabular' / name}"
-    process = start(root, data, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
-    try:
-        assert process.wait(1500) == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
-    finally:
-        kill_group(process)
+    finish(root, data, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
     metrics = json.loads((root / name / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
     planned = sum(each["planned"] or 0 for each in metrics["stages"] if each["key"].startswith("sample."))

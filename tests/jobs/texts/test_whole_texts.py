@@ -12,7 +12,7 @@ from conf import Config, runs
 from jobs import explain, report
 from jobs.report_rows import chosen
 from synth import evaluate, score
-from tests.faults.command import ended_in, kill_group, start
+from tests.faults.command import ended_in, finish
 from tests.jobs.made import run, table
 from tests.jobs.texts.made import recipe, texts, write
 from udfs.records import MAKER_HEX
@@ -57,11 +57,7 @@ def test_a_shipped_recipe_grows_into_a_dataset_and_a_report(tmp_path: Path, requ
     """By the command: every row that was planned is in the dataset, or refused with its reason."""
     root = tmp_path / "root"
     sets = [f"data={request.getfixturevalue('data_dir') / DATA[name]}"] if DATA[name] else []
-    process = start(root, *sets, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
-    try:
-        assert process.wait(1500) == 0, Path(f"{root}.log").read_text("utf-8", "replace")[-4000:]
-    finally:
-        kill_group(process)
+    finish(root, *sets, "evaluate.seeds=1", "gate.usefulness=report", recipe=name)
     metrics = json.loads((root / name / "metrics.json").read_text("utf-8"))
     assert all(each["adds_up"] is not False for each in metrics["stages"])
     planned = next(each["planned"] for each in metrics["stages"] if each["key"] == "augment")
