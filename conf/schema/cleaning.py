@@ -54,7 +54,10 @@ class Split(Part):
     """Who is train, val, test or reserve; `rest` says what the others become.
 
     Windows of recordings go `by` whole recordings; or by `time`, train first, then val, then test; or by blocks of
-    `block_steps` each. By time and by block the last window before a border ends `embargo_steps` before it.
+    `block_steps` each. By time and by block the last window before a border ends `embargo_steps` before it. A recording
+    is mended before it is cut, and a gap is filled by what stands on both of its sides: with an embargo of at least as
+    many steps as gaps and outliers are looked around, no split has values that the next one told; splines and seasons
+    are fitted to the whole recording.
     """
 
     train: Amount | None = None
