@@ -16,7 +16,7 @@ run: setup java  ## grow digits into ./seedbed-data/digits, end with the headlin
 	$(BIN)/seedbed run digits --root $(ROOT)
 
 test: setup java  ## the tests that take minutes, not hours
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow"
 
 test-all: setup java  ## every test
 	$(BIN)/python -m pytest

@@ -1,7 +1,6 @@
 """Fixtures that all tests share.
 
-One Spark session and one Ray cluster for the whole run, started when first asked for, in the one process whose tests
-ask for them.
+One Spark session and one Ray cluster for the whole run, started when first asked for.
 """
 
 from __future__ import annotations
@@ -22,17 +21,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 REPOSITORY = Path(__file__).resolve().parent.parent
-ENGINES = {"spark", "ray_session"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the tests, one has all that ask for an engine, so that there is one session of each;
-    the other tests stay together file by file.
-    """
-    for item in items:
-        asks = ENGINES & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("engines" if asks else item.path.as_posix()))
 
 
 @pytest.fixture(scope="session")
