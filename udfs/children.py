@@ -76,7 +76,7 @@ class Children:
         """One copy's children before the steps: their ids and lineage, their parents' payload."""
         ids = parents.column("row_id").to_pylist()
         size = len(ids)
-        kept = [name for name in self.schema.names if name in parents.schema.names]
+        kept = [name for name in self.schema.names if name in parents.schema.names and name not in LAID_DOWN]
         columns: dict[str, Any] = {name: parents.column(name) for name in kept}
         columns |= {
             "row_id": pa.array(child_ids(self.makers[copy - 1], ids), pa.string()),

@@ -66,23 +66,23 @@ class StepList(Generic[Values]):
         after: list[Values] | None,
     ) -> tuple[Values, Floats]:
         """(values, each one's share that is its own); `after` collects the values after each step."""
-        own = np.ones(len(ids))
+        own, has = np.ones(len(ids)), np.ones(len(ids), bool) if paired is None else paired
         for place, step in enumerate(self.steps):
             random = RowRandom(ids, seed, step.name, place)
-            if step.kind == "mixing":
-                partners = self._partners_before(place, ids, seed, others)
-                values, share = self._mixed(step, random, values, partners, paired)
-                own *= 1 - share
-            else:
+            if step.kind != "mixing":
                 values = self._changed(step, random, values)
+            elif others is not None:
+                partners = self._partners_before(place, ids, seed, others)
+                values, share = self._mixed(step, random, values, partners, has)
+                own *= 1 - share * has
             if after is not None:
                 after.append(values)
         return values, own
 
-    def _partners_before(self, place: int, ids: Sequence[str], seed: int, others: Values | None) -> Values | None:
+    def _partners_before(self, place: int, ids: Sequence[str], seed: int, others: Values) -> Values:
         """The partners after the steps before this one, with draws of their own."""
         for before, step in enumerate(self.steps[:place]):
-            if others is not None and step.kind != "mixing":
+            if step.kind != "mixing":
                 others = self._changed(step, RowRandom(ids, seed, f"partner {step.name}", before), others)
         return others
 
@@ -93,9 +93,9 @@ class StepList(Generic[Values]):
         return step.function(random, values, **step.options)
 
     def _mixed(
-        self, step: Step, random: RowRandom, values: Values, partners: Values | None, paired: Flags | None
+        self, step: Step, random: RowRandom, values: Values, partners: Values, has: Flags
     ) -> tuple[Values, Floats]:
-        """One mixing step, in the rows that have a partner; and each row's share that is its partner's."""
+        """One mixing step, in the rows that have a partner; and the share that is the partner's, where there is one."""
         raise NotImplementedError
 
 
@@ -122,6 +122,11 @@ class ColumnSteps(StepList[Values]):
         """
         return self._through(values, ids, seed, others, paired, after)
 
+    @property
+    def partner_columns(self) -> tuple[str, str, str]:
+        """What a partner hands over: its payload, its label, its id."""
+        return f"partner_{self.column}", "partner_label", "partner_id"
+
     def __call__(self, batch: pa.RecordBatch, seed: int = 0) -> pa.RecordBatch:
         """Make the rows whose primary ids are in `row_id` from their parents' payload.
 
@@ -129,21 +134,20 @@ class ColumnSteps(StepList[Values]):
         differ. The partner's columns are gone.
         """
         made, own = self.made(batch, seed)
-        partner = {f"partner_{self.column}", "partner_label", "partner_id"}
-        out = {name: batch.column(name) for name in batch.schema.names if name not in partner}
+        out = {name: batch.column(name) for name in batch.schema.names if name not in self.partner_columns}
         out[self.column] = self._listed(made)
         return pa.RecordBatch.from_pydict(out | (mixed_lineage(batch, own) if self.needs_partners else {}))
 
     def made(self, batch: pa.RecordBatch, seed: int, after: list[Values] | None = None) -> tuple[Values, Floats]:
         """`apply` on a batch, with the partners that stand beside its rows."""
-        values, ids = self._read(batch.column(self.column)), batch.column("row_id").to_pylist()
+        values, ids = self.read(batch.column(self.column)), batch.column("row_id").to_pylist()
         if not self.needs_partners:
             return self.apply(values, ids, seed, after=after)
         paired = batch.column("partner_id").is_valid().to_numpy(zero_copy_only=False)
-        others = self._read(batch.column(f"partner_{self.column}"))
+        others = self.read(batch.column(self.partner_columns[0]))
         return self.apply(values, ids, seed, others=others, paired=paired, after=after)
 
-    def _read(self, column: pa.Array) -> Values:
+    def read(self, column: pa.Array) -> Values:
         """The values of a column of rows."""
         raise NotImplementedError
 

@@ -2,37 +2,8 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
-from conf import Config
-from conf.errors import RecipeError
-from conf.schema import Generate
-from synth.encode import counts, read_rows, to_codes
+from synth.labelled.sampling import near, planned, repeated, shard_rows
 from synth.models import SAMPLE_BLOCK as BLOCK
-from synth.plan import rows_per_label
 from synth.sampler import Sampler
 
 __all__ = ["BLOCK", "Sampler", "near", "planned", "repeated", "shard_rows"]
-
-
-def planned(config: Config, generator: Generate, folder: str) -> dict[str, int]:
-    """Rows of each label, by the plan and the train rows in `folder`. Raises RecipeError for a plan of tables alone."""
-    if generator.rows.hard is not None:
-        raise RecipeError(f"generate {generator.name}: rows.hard goes with tables: say per_label, factor or balance.")
-    labels = config.recipe.labels
-    return rows_per_label(generator.rows, counts(to_codes(read_rows(folder, ["label"]), labels), labels))
-
-
-def near(config: Config, generator: Generate, checkpoint: str, real: str, folder: str) -> tuple[str, str]:
-    """No file, as images are not made near single ones, and what a maker's name says of the rows' conditions."""
-    return "", generator.rows.where or ""
-
-
-def shard_rows(config: Config) -> int:
-    """About how many rows a staged file has."""
-    return config.runtime.sample.shard_rows
-
-
-def repeated(table: pa.Table) -> list[str]:
-    """Columns of few values, which files hold as dictionaries."""
-    return ["row_origin", "row_split", "row_label_source", "label"]

@@ -115,8 +115,6 @@ def wait_until(done: object, timeout_s: float, what: str) -> None:
 
 def content(root: Path, table: str = "dataset", recipe: str = "digits") -> tuple[int, str]:
     """Number of rows of a table, and a hash over every byte of every column, in the order of ids."""
-    from deltalake import DeltaTable
-
     rows = DeltaTable(str(root / recipe / table)).to_pyarrow_dataset().to_table()
     rows = rows.select(sorted(rows.schema.names)).sort_by([("row_id", "ascending")]).combine_chunks()
     state = hashlib.blake2b(digest_size=16)

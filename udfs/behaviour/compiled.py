@@ -18,7 +18,7 @@ from udfs import records
 from udfs.behaviour.values import Events, Near, Reasons, Sequences
 from udfs.rng import RowRandom
 from udfs.rules import Step, StepLike, judged, only_rules, resolved
-from udfs.step_lists import check_steps, identity_of
+from udfs.step_lists import StepList, check_steps, identity_of
 
 REVISION = 1
 LEAST = 2  # events: what a step would leave shorter stays as it was
@@ -26,16 +26,10 @@ ITEMS, RATINGS, TIMES = pa.list_(pa.string()), pa.list_(pa.float32()), pa.list_(
 
 
 @dataclass(frozen=True)
-class CompiledBehaviour:
+class CompiledBehaviour(StepList[Sequences]):
     """Steps ready to run. `compiled(batch, seed=7)` makes rows; `compiled.apply(sequences, ids)` works on sequences."""
 
-    steps: tuple[Step, ...]
     near: Near = field(default_factory=dict)
-
-    @property
-    def needs_partners(self) -> list[str]:
-        """None: sequences are not mixed."""
-        return []
 
     @property
     def identity(self) -> list[dict[str, Any]]:
@@ -49,14 +43,13 @@ class CompiledBehaviour:
         self, sequences: Sequences, ids: Sequence[str], seed: int = 0, *, after: list[Sequences] | None = None
     ) -> Sequences:
         """The sequences of rows with these `ids` (40 hex digits); `after` collects those after each step."""
-        made = Sequences(sequences.users, self.near)
-        for place, step in enumerate(self.steps):
-            then = step.function(RowRandom(ids, seed, step.name, place), made, **step.options)
-            pairs = zip(made.users, then.users, strict=True)
-            made = Sequences([old if new is None or len(new) < LEAST else new for old, new in pairs], self.near)
-            if after is not None:
-                after.append(made)
-        return made
+        return self._through(Sequences(sequences.users, self.near), ids, seed, None, None, after)[0]
+
+    def _changed(self, step: Step, random: RowRandom, values: Sequences) -> Sequences:
+        """One step; a sequence that it would leave too short stays as it was."""
+        then = super()._changed(step, random, values)
+        pairs = zip(values.users, then.users, strict=True)
+        return Sequences([old if new is None or len(new) < LEAST else new for old, new in pairs], self.near)
 
     def __call__(self, batch: pa.RecordBatch, seed: int = 0) -> pa.RecordBatch:
         """Make the rows whose ids are in `row_id` from their parents' payload; they are no users of the source."""

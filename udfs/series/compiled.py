@@ -22,7 +22,6 @@ from udfs.series.windows import listed, stacked
 from udfs.step_lists import ColumnSteps, check_steps, identity_of
 
 REVISION = 1
-PARTNER_COLUMNS = ("partner_series", "partner_label", "partner_id")
 
 
 @dataclass(frozen=True)
@@ -39,25 +38,19 @@ class CompiledSeries(ColumnSteps[Series]):
         form = {"length": self.length, "channels": self.channels}
         return identity_of("series.form", form, str(REVISION), self.steps)
 
-    def windows(self, column: pa.Array) -> Series:
+    def read(self, column: pa.Array) -> Series:
         """float64[N, T, C] of a column of rows."""
         return stacked(column, self.length, self.channels)
-
-    def _read(self, column: pa.Array) -> Series:
-        return self.windows(column)
 
     def _listed(self, values: Series) -> pa.Array:
         return listed(values)
 
     def _mixed(
-        self, step: Step, random: RowRandom, values: Series, partners: Series | None, paired: Flags | None
+        self, step: Step, random: RowRandom, values: Series, partners: Series, has: Flags
     ) -> tuple[Series, Floats]:
-        if partners is None:
-            return values, np.zeros(len(values))
-        has = np.ones(len(values), bool) if paired is None else paired
         others = np.where(has[:, None, None], partners, values)
         mixed, share = step.function(random, values, others, **step.options)
-        return np.where(has[:, None, None], mixed, values), share * has
+        return np.where(has[:, None, None], mixed, values), share
 
     def explain(self, batch: pa.RecordBatch, seed: int = 0) -> list[dict[str, Any]]:
         """What each step made of each row: `{row_id, steps: [{step, fired, parameters}]}`; `parameters` has by how much
@@ -65,7 +58,7 @@ class CompiledSeries(ColumnSteps[Series]):
         """
         after: list[Series] = []
         self.made(batch, seed, after)
-        told = [self.windows(batch.column("series")), *after]
+        told = [self.read(batch.column("series")), *after]
         moved = [_moved(before, then) for before, then in pairwise(told)]
         out = []
         for row, row_id in enumerate(batch.column("row_id").to_pylist()):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from udfs.series.compiled import PARTNER_COLUMNS, CompiledSeries, compile_series_steps
+from udfs.series.compiled import CompiledSeries, compile_series_steps
 from udfs.series.scaling import Scale, Tally, encode, measure
 from udfs.series.windows import SERIES_TYPE
 
@@ -44,18 +44,18 @@ def labels(rows: pa.Table, steps: CompiledSeries) -> pa.ChunkedArray:
 
 def partner_types(steps: CompiledSeries) -> dict[str, pa.DataType]:
     """The columns that a partner hands over: its window, its label, its id."""
-    return dict(zip(PARTNER_COLUMNS, (SERIES_TYPE, pa.string(), pa.string()), strict=True))
+    return dict(zip(steps.partner_columns, (SERIES_TYPE, pa.string(), pa.string()), strict=True))
 
 
 def handed(rows: pa.Table, steps: CompiledSeries) -> dict[str, list[Any]]:
     """The same, of rows that are partners."""
     given = (rows.column(name).to_pylist() for name in ("series", "label", "row_id"))
-    return dict(zip(PARTNER_COLUMNS, given, strict=True))
+    return dict(zip(steps.partner_columns, given, strict=True))
 
 
 def views(rows: pa.Table, steps: CompiledSeries) -> pa.Table:
     """row_id, label, and a small view as bytes."""
-    viewing = Viewing(steps, scale_of(measure(steps.windows(rows.column("series").combine_chunks())), steps))
+    viewing = Viewing(steps, scale_of(measure(steps.read(rows.column("series").combine_chunks())), steps))
     seen = map(viewing, rows.select(["row_id", "label", "series"]).to_batches())
     return pa.concat_tables([VIEWS.empty_table(), *seen])
 
@@ -74,7 +74,7 @@ class Viewing:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.Table:
         """The views; what is missing lies in the middle."""
-        seen = encode(self.steps.windows(batch.column("series")), self.scale)
+        seen = encode(self.steps.read(batch.column("series")), self.scale)
         places = np.unique(np.linspace(0, self.steps.length - 1, VIEW_STEPS).round().astype(np.int64))
         levels = np.rint(np.nan_to_num(seen[:, places], nan=0.5).clip(0, 1) * VIEW_LEVELS).astype(np.uint8)
         told = [each.tobytes() for each in levels]

@@ -63,20 +63,15 @@ class CompiledTable(StepList[Rows]):
         each step.
         """
         partners = None if others is None else Rows(others, self.form, self.statistics)
-        between = None if after is None else list[Rows]()
-        rows, own = self._through(Rows(matrix, self.form, self.statistics), ids, seed, partners, paired, between)
-        if after is not None and between is not None:
+        rows, between = Rows(matrix, self.form, self.statistics), list[Rows]()
+        rows, own = self._through(rows, ids, seed, partners, paired, None if after is None else between)
+        if after is not None:
             after += [each.matrix for each in between]
         return rows.matrix, own
 
-    def _mixed(
-        self, step: Step, random: RowRandom, values: Rows, partners: Rows | None, paired: Flags | None
-    ) -> tuple[Rows, Floats]:
-        if partners is None:
-            return values, np.zeros(len(values))
-        has = np.ones(len(values), bool) if paired is None else paired
+    def _mixed(self, step: Step, random: RowRandom, values: Rows, partners: Rows, has: Flags) -> tuple[Rows, Floats]:
         mixed, share = step.function(random, values, partners, **step.options)
-        return values.with_matrix(np.where(has[:, None], mixed.matrix, values.matrix)), share * has
+        return values.with_matrix(np.where(has[:, None], mixed.matrix, values.matrix)), share
 
     def tried(self) -> None:
         """Every step on a blank row; StepError where one cannot."""

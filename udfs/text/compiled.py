@@ -22,7 +22,6 @@ from udfs.step_lists import ColumnSteps, check_steps, identity_of
 from udfs.text.values import Reasons, Texts
 
 REVISION = 1
-PARTNER_COLUMNS = ("partner_text", "partner_label", "partner_id")
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -38,7 +37,8 @@ class CompiledText(ColumnSteps[Texts]):
         """All that decides the texts but ids and seed: each step with its options and revision."""
         return identity_of("text.form", {}, str(REVISION), self.steps)
 
-    def _read(self, column: pa.Array) -> Texts:
+    def read(self, column: pa.Array) -> Texts:
+        """The texts of a column of rows."""
         return column.to_pylist()
 
     def _listed(self, values: Texts) -> pa.Array:
@@ -49,15 +49,10 @@ class CompiledText(ColumnSteps[Texts]):
         made = super()._changed(step, random, values)
         return [new if new is None or new.strip() else old for old, new in zip(values, made, strict=True)]
 
-    def _mixed(
-        self, step: Step, random: RowRandom, values: Texts, partners: Texts | None, paired: Flags | None
-    ) -> tuple[Texts, Floats]:
-        if partners is None:
-            return values, np.zeros(len(values))
-        has = np.ones(len(values), bool) if paired is None else paired
+    def _mixed(self, step: Step, random: RowRandom, values: Texts, partners: Texts, has: Flags) -> tuple[Texts, Floats]:
         mixed, share = step.function(random, values, partners, **step.options)
         made = [new if has[row] else old for row, (old, new) in enumerate(zip(values, mixed, strict=True))]
-        return made, share * has
+        return made, share
 
     def explain(self, batch: pa.RecordBatch, seed: int = 0) -> list[dict[str, Any]]:
         """What each step made of each row: `{row_id, steps: [{step, fired, parameters}]}`; `parameters` has the text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from udfs.text.compiled import PARTNER_COLUMNS, CompiledText, compile_text_steps
+from udfs.text.compiled import CompiledText, compile_text_steps
 
 CALL_ROWS = 4096  # children made by one call of the steps
 
@@ -34,10 +34,10 @@ def labels(rows: pa.Table, steps: CompiledText) -> pa.ChunkedArray:
 
 def partner_types(steps: CompiledText) -> dict[str, pa.DataType]:
     """The columns that a partner hands over: its text, its label, its id."""
-    return dict.fromkeys(PARTNER_COLUMNS, pa.string())
+    return dict.fromkeys(steps.partner_columns, pa.string())
 
 
 def handed(rows: pa.Table, steps: CompiledText) -> dict[str, list[Any]]:
     """The same, of rows that are partners."""
     given = (rows.column(name).to_pylist() for name in ("text", "label", "row_id"))
-    return dict(zip(PARTNER_COLUMNS, given, strict=True))
+    return dict(zip(steps.partner_columns, given, strict=True))

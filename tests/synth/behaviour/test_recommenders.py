@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import replace
 from typing import Any
 
@@ -109,7 +108,7 @@ def test_copies_and_near_copies_are_known(tmp_path: Any) -> None:
     told = judge_rows(made, bench(train, val, recipe(tmp_path))).to_pydict()
     assert told["is_copy"][:3] == [True, True, False] and told["nearest_id"][:2] == [train.ids[5]] * 2
     assert told["is_unreadable"] == [False] * 3 + [True] and told["nearest_distance"][0] == 0
-    child = Pool(["c"], dataclasses.replace(rows([near], False), groups=train.rows.groups[5:6]), 1)
+    child = Pool(["c"], replace(rows([near], False), groups=train.rows.groups[5:6]), 1)
     assert judge_rows(child, bench(train, val, recipe(tmp_path)))["is_copy"].to_pylist() == [False]
     found = closeness(made.rows, train.rows, val.rows)
     assert found is not None and found["copies"] == 2
