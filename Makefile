@@ -16,7 +16,11 @@ run: setup java  ## grow digits into ./seedbed-data/digits, end with the headlin
 	$(BIN)/seedbed run digits --root $(ROOT)
 
 test: setup java  ## the tests that take minutes, not hours
-	$(BIN)/python -m pytest -m "not slow"
+	@log=$$(mktemp); $(BIN)/python -m pytest -m "not slow and not engines" >$$log 2>&1 & beside=$$!; \
+	trap 'kill $$beside 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
+	echo "Tests without Spark and Ray run beside these, and are shown after them"; \
+	$(BIN)/python -m pytest -m "not slow and engines"; engines=$$?; \
+	wait $$beside; others=$$?; cat $$log; [ $$engines = 0 ] && [ $$others = 0 ]
 
 test-all: setup java  ## every test
 	$(BIN)/python -m pytest

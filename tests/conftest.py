@@ -23,6 +23,14 @@ hypothesis.settings.load_profile("same")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before markers choose
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that want Spark or Ray, so that one process can run these and another one all others."""
+    for item in items:
+        if {"spark", "ray_session"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("engines")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real test data; a test that needs it skips where it is missing."""
