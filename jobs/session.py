@@ -57,8 +57,10 @@ _BATCH_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
 _UNMEASURED = str((1 << 31) - 1)
 # A JVM of our own lives for minutes, which the optimising compiler would spend on compiling: without it a first MERGE
 # costs half the processor time. What a table's many rules are made into is longer than the methods that Java compiles
-# unasked, and would be interpreted. A runtime's own spark.driver.extraJavaOptions come after these and win.
-_SHORT_LIVED = " -XX:-DontCompileHugeMethods -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# unasked, and would be interpreted. Without the optimising compiler Java keeps 48 MiB of compiled methods, which a few
+# dozen stages fill; then it sweeps them out and compiles them again for as long as it lives. A runtime's own
+# spark.driver.extraJavaOptions come after these and win.
+_SHORT_LIVED = " -XX:-DontCompileHugeMethods -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 _ADDED_TO = ("spark.driver.extraJavaOptions",)
 _DELTA_CONFS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
