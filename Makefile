@@ -9,18 +9,20 @@ ROOT   ?= ./seedbed-data
 # More for pip, such as an index with a smaller torch where no GPU is: make run PIP_OPTIONS="--extra-index-url ..."
 PIP_OPTIONS ?=
 
-.PHONY: run test test-all check bench dist setup java clean
+.PHONY: run test test-engines test-others test-all check bench dist setup java clean
 .DEFAULT_GOAL := run
 
 run: setup java  ## grow digits into ./seedbed-data/digits, end with the headline and the report's path
 	$(BIN)/seedbed run digits --root $(ROOT)
 
-test: setup java  ## the tests that take minutes, not hours
-	@log=$$(mktemp); $(BIN)/python -m pytest -m "not slow and not engines" >$$log 2>&1 & beside=$$!; \
-	trap 'kill $$beside 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
-	echo "Tests without Spark and Ray run beside these, and are shown after them"; \
-	$(BIN)/python -m pytest -m "not slow and engines"; engines=$$?; \
-	wait $$beside; others=$$?; cat $$log; [ $$engines = 0 ] && [ $$others = 0 ]
+test: setup java  ## the tests that take minutes, not hours; those that use Spark or Ray beside all others
+	@$(MAKE) --no-print-directory -j2 test-engines test-others
+
+test-engines: setup java
+	@$(BIN)/python -m pytest -m "not slow and engines"
+
+test-others: setup java  # shown once they have ended
+	@log=$$(mktemp); $(BIN)/python -m pytest -m "not slow and not engines" >$$log 2>&1; ended=$$?; cat $$log; rm $$log; exit $$ended
 
 test-all: setup java  ## every test
 	$(BIN)/python -m pytest
