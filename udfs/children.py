@@ -7,7 +7,7 @@ make the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,6 @@ AnyCompiled = Compiled | CompiledTable | CompiledText | CompiledSeries | Compile
 LAID_DOWN = frozenset(
     {"row_origin", "row_parents", "row_split", "row_source", "row_label_source", "row_flags", "row_hash"}
 )
-
-
-def child_ids(maker: str, parents: Sequence[str]) -> list[str]:
-    """Primary ids of the children that a maker makes, one of each parent."""
-    return [records.child_id(maker, [parent]) for parent in parents]
 
 
 def makers(compiled: AnyCompiled, seed: int, copies: int) -> list[str]:
@@ -79,7 +74,7 @@ class Children:
         kept = [name for name in self.schema.names if name in parents.schema.names and name not in LAID_DOWN]
         columns: dict[str, Any] = {name: parents.column(name) for name in kept}
         columns |= {
-            "row_id": pa.array(child_ids(self.makers[copy - 1], ids), pa.string()),
+            "row_id": pa.array(records.child_ids(self.makers[copy - 1], ids), pa.string()),
             "row_origin": pa.array(["augmented"] * size, pa.string()),
             "row_parents": pa.array([[parent] for parent in ids], pa.list_(pa.string())),
             "row_split": pa.array(["train"] * size, pa.string()),

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from udfs.children import AnyCompiled, child_ids
+from udfs import records
+from udfs.children import AnyCompiled
 from udfs.rng import RowRandom
 from udfs.table.space import borderline
 
@@ -55,7 +56,7 @@ class Chooser:
         return np.where(on[:, None], partners, -1)
 
     def _of_copy(self, copy: int, ids: NDArray[np.bytes_], near: Places | None) -> pa.Table:
-        children = child_ids(self.makers[copy - 1], [each.decode() for each in ids])
+        children = records.child_ids(self.makers[copy - 1], [each.decode() for each in ids])
         if near is None:
             partner = ring(RowRandom(children, self.seed, "partners").bits())
         else:

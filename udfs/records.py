@@ -174,6 +174,16 @@ def child_id(made_by: str, parents: Sequence[str]) -> str:
     return made_by + which(list(parents))
 
 
+def child_ids(made_by: str, parents: Sequence[str]) -> list[str]:
+    """Ids of the rows that the maker `made_by` makes, one of each parent: `child_id(made_by, [parent])` for each."""
+    ids = []
+    for parent in parents:
+        data = b"j[" + json.encoder.encode_basestring(parent).encode() + b"]"
+        state = hashlib.blake2b(len(data).to_bytes(8, "big") + data, digest_size=WHICH_HEX // 2)
+        ids.append(made_by + state.hexdigest())
+    return ids
+
+
 def sampled_ids(made_by: str, label: str, indices: range) -> list[str]:
     """Ids of the rows of a label that the maker `made_by` samples at these indices: `which(label, index)` for each."""
     state = hashlib.blake2b(digest_size=WHICH_HEX // 2)

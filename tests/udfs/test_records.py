@@ -98,3 +98,9 @@ def test_sampled_ids_are_what_the_contract_says_of_each() -> None:
     for label in ("7", "a \u00fc\u2028 label", ""):
         one_by_one = ["m" * 16 + records.which(label, index) for index in range(9, 2000, 331)]
         assert records.sampled_ids("m" * 16, label, range(9, 2000, 331)) == one_by_one
+
+
+def test_ids_of_children_at_once_are_those_of_each() -> None:
+    """Whatever stands in a parent's id: quotes, controls and letters beyond ASCII are told as JSON tells them."""
+    parents = ["0f" * 20, 'a"b\\c', "\u00fc\u2028\n", "", "\U0001f600"]
+    assert records.child_ids("m" * 16, parents) == [records.child_id("m" * 16, [parent]) for parent in parents]
