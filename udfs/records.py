@@ -137,11 +137,15 @@ def refused_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([*LINEAGE, *REFUSAL, *payload])
 
 
+# json.dumps would build such an encoder for every part.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def _plain(part: Any) -> bytes:
     """One part's bytes: bytes as they are, everything else as canonical JSON."""
     if isinstance(part, bytes):
         return b"b" + part
-    return b"j" + json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return b"j" + _canonical(part).encode()
 
 
 def _hash(parts: Sequence[Any], hex_digits: int) -> str:
@@ -176,12 +180,7 @@ def child_id(made_by: str, parents: Sequence[str]) -> str:
 
 def child_ids(made_by: str, parents: Sequence[str]) -> list[str]:
     """Ids of the rows that the maker `made_by` makes, one of each parent: `child_id(made_by, [parent])` for each."""
-    ids = []
-    for parent in parents:
-        data = b"j[" + json.encoder.encode_basestring(parent).encode() + b"]"
-        state = hashlib.blake2b(len(data).to_bytes(8, "big") + data, digest_size=WHICH_HEX // 2)
-        ids.append(made_by + state.hexdigest())
-    return ids
+    return [child_id(made_by, [parent]) for parent in parents]
 
 
 def sampled_ids(made_by: str, label: str, indices: range) -> list[str]:
