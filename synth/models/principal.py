@@ -51,12 +51,14 @@ class Principal(nn.Module):
             "products": rows.T @ seen,  # (D, search): of the uncentred second moment with the search directions
         }
 
-    def update_subspace(self, sums: Sums) -> None:
-        """Finish a round of the search."""
+    def update_subspace(self, sums: Sums) -> Tensor | None:
+        """Finish a round of the search; after the last, the components' variances (P,)."""
         self.centre.copy_(sums["values"] / sums["rows"])
         product = sums["products"] / sums["rows"] - torch.outer(self.centre, self.centre @ self.search)
         if self.round == SUBSPACE_ROUNDS - 1:  # rotate to principal axes within the subspace (Rayleigh, Ritz)
             variances, axes = torch.linalg.eigh(self.search.T @ product)
             largest = variances.argsort(descending=True)[: self.basis.shape[1]]
             self.basis.copy_(self.search @ axes[:, largest])
+            return variances[largest]
         self.search.copy_(torch.linalg.qr(product)[0])
+        return None

@@ -4,6 +4,9 @@ Fitted by sums alone, in seconds on a CPU: the principal components of all windo
 their first components and by how restless each channel is; then every cluster's mean and covariance, which leans on
 what all clusters have in common, as far as its rows are few. What lies outside the components is independent noise.
 
+When windows are clustered, small components count for more than their size and for less than if all were made alike:
+sudden moves lie in small ones, and a cluster of windows whose moves do not fall together smears them.
+
 Any steps may be known: they tell how much each cluster speaks for the window, and the others follow exactly.
 """
 
@@ -21,6 +24,7 @@ from synth.models.gaussian_mixture import lean_to_diagonal
 from synth.models.principal import SUBSPACE_ROUNDS, Principal
 from synth.models.windows import Shape
 
+LEAST_DEVIATION = 1e-3  # of a component, of the largest one's: what is smaller is not enlarged further
 LEAST_VARIANCE = 1e-4  # of a channel's differences, on the scale where its values have 1
 JITTER = 1e-7  # of a component's variance: rounding must not make a covariance indefinite
 AT_ONCE = 64  # clusters whose covariances are worked out together
@@ -34,7 +38,7 @@ class Config:
     components: int = 600  # clusters at most
     rows_each: float = 20.0  # a label of n rows gets n / rows_each clusters, and at least one
     principal_components: int = 200
-    seen_components: int = 30  # by which windows are clustered
+    seen_components: int = 60  # by which windows are clustered, each over the root of its deviation
     restless_share: float = 0.2  # how much the restlessness of channels counts in that, beside the components' 1
     prior_rows: float = 0.7  # rows of a cluster that the common covariance weighs as much as
     diagonal_rows: float = 30.0  # and within that, so many rows speak for uncorrelated components
@@ -52,6 +56,7 @@ def build(config: Config, shape: Shape) -> SeriesMixture:
 class SeriesMixture(Principal):
     """Principal components, and clusters over them; before it is fitted, one cluster a label, all alike."""
 
+    deviations: Tensor
     restless: Tensor
     sizes: Tensor
     seen: Tensor
@@ -74,6 +79,7 @@ class SeriesMixture(Principal):
         owner = torch.arange(shape.labels).repeat_interleave(torch.tensor(self.parts))
         self.register_buffer("owner", owner, persistent=False)
         for name, value in {
+            "deviations": torch.ones(width),  # of the components
             "restless": torch.zeros(2, shape.channels),  # mean and deviation of the channels' restlessness
             "sizes": torch.ones(parts),  # rows of each cluster
             "seen": torch.zeros(parts, self.looks),  # what each cluster's windows look like
@@ -121,7 +127,9 @@ class SeriesMixture(Principal):
         """Finish the present round; true after the last."""
         is_last = bool(self.round == SUBSPACE_ROUNDS + 1)
         if self.is_searching:
-            self.update_subspace(sums)
+            variances = self.update_subspace(sums)
+            if variances is not None:
+                self.deviations.copy_(variances.clamp_min(0.0).sqrt())
             mean, square = sums["restless"] / sums["rows"]
             self.restless.copy_(torch.stack([mean, (square - mean.square()).clamp_min(0.0).sqrt()]))
         elif is_last:
@@ -133,11 +141,14 @@ class SeriesMixture(Principal):
 
     def _looks(self, windows: Tensor) -> Tensor:
         """(N, F): what windows are clustered by, the components' part of variance 1 in all."""
-        first = self.coordinates(windows.flatten(1))[:, : self.looks - self.shape.channels]
+        count = self.looks - self.shape.channels
+        first = self.coordinates(windows.flatten(1))[:, :count]
+        wide = self.deviations[:count].clamp_min(LEAST_DEVIATION * float(self.deviations[0]) + 1e-12)
+        first = first * (wide.square().sum() / wide.sum() / wide / self.shape.width).sqrt()
         mean, deviation = self.restless
         told = (restlessness(windows) - mean) / deviation.clamp_min(LEAST_VARIANCE)
         weight = (self.config.restless_share / self.shape.channels) ** 0.5
-        return torch.cat([first / self.shape.width**0.5, told * weight], 1)
+        return torch.cat([first, told * weight], 1)
 
     def _accumulate_candidates(self, looks: Tensor, batch: Batch) -> Sums:
         """Write each early row into its own slot of a table: what is zero elsewhere adds up to the whole table."""

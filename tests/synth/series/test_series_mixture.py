@@ -70,6 +70,26 @@ def test_windows_wider_than_the_components_keep_their_variance() -> None:
     assert abs(float(made.diff(dim=1).var() / windows.diff(dim=1).var()) - 1) < 0.1
 
 
+def test_sudden_moves_of_a_calm_channel_stay_sudden() -> None:
+    """A channel that jumps once, at any step, beside two whose levels say most of a window and nothing of the jump: of
+    real rises one in each window stands far out of the others (kurtosis 13); of a smeared jump's, none (3).
+    """
+    random, count, steps = np.random.default_rng(0), 2000, 16
+    levels = 2 * random.normal(size=(count, 1, 2)) + 0.1 * random.normal(size=(count, steps, 2))
+    jumps = np.arange(steps) >= random.integers(1, steps, (count, 1))
+    jumps = jumps[:, :, None] + 0.02 * random.normal(size=(count, steps, 1))
+    windows = torch.from_numpy(np.concatenate([levels, jumps], 2).astype(np.float32))
+    label = torch.zeros(count, dtype=torch.int64)
+
+    def kurtosis(some: torch.Tensor) -> float:
+        rises = some[:, :, 2].diff(dim=1)
+        rises = rises - rises.mean(1, keepdim=True)
+        return float((rises.pow(4).mean(1) / rises.var(1, correction=0).square()).median())
+
+    made = drawn(fitted(windows, label), label)
+    assert 0.6 * kurtosis(windows) < kurtosis(made) < 1.2 * kurtosis(windows)
+
+
 def test_what_is_known_decides_as_the_theory_of_normal_distributions_says() -> None:
     """Against scipy's densities and the textbook's conditional mean and covariance, in the space of values."""
     windows, label = waves(300, steps=5, channels=1)
