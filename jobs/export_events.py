@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from conf import Config
 from conf.schema.behaviour import EVENT_COLUMNS
+from udfs.behaviour.values import as_written
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 SCHEMA = pa.schema(
@@ -69,6 +70,7 @@ def as_csv(config: Config, to: Path, batches: Iterator[pa.RecordBatch]) -> Itera
         for batch in batches:
             for split, part in _by_split(batch):
                 told = events(part).to_pydict()
+                told["rating"] = [float(as_written(rating)) for rating in told["rating"]]
                 rows = zip(*(map(_safe, told[name]) for name in SCHEMA.names), strict=True)
                 lines(f"{split}-events.csv", (*EVENT_COLUMNS, "origin")).writerows(rows)
                 for row in part.to_pylist():

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from conf import Config
 from conf.runs import Place
+from udfs.behaviour.values import as_written
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -22,6 +23,7 @@ REACH = 10  # events: what lies further apart is hardly of one mood
 MOST_ITEMS = 20_000  # the most frequent ones, of which neighbours are told
 NEIGHBOURS = 20  # of each item
 LEAST_MEETINGS = 3  # fewer are chance
+MOST_RATINGS = 1000  # different ones, the lowest, of which it is told how many there are
 MOST_PAIRS = 1_000_000  # that a worker counts before it hands them on
 _PAIRS = pa.schema([("one", pa.string()), ("other", pa.string()), ("met", pa.int64())])
 
@@ -49,7 +51,7 @@ def measured(config: Config, train: DataFrame) -> tuple[int, dict[str, Any]]:
         "longest": int(sums["longest"]),
         "items": users.count(),
         "users": {row["item"]: row["users"] for row in popular.collect()},
-        "ratings": {f"{row['rating']:g}": row["count"] for row in ratings.limit(1000).collect()},
+        "ratings": {as_written(row["rating"]): row["count"] for row in ratings.limit(MOST_RATINGS).collect()},
         "near": near(train, popular),
     }
     popular.unpersist()

@@ -56,3 +56,8 @@ class Sequences:
     def changed(self, change: Callable[[int, Events], Events]) -> Sequences:
         """The same users with other events."""
         return replace(self, users=[None if each is None else change(row, each) for row, each in enumerate(self.users)])
+
+
+def as_written(rating: float) -> str:
+    """The fewest digits that say this rating and no other as rows hold it, in float32."""
+    return np.format_float_positional(np.float32(rating), trim="-")

@@ -19,7 +19,7 @@ from udfs.image.values import DegreesSpan, Images
 from udfs.options import Probability, Span, Within, Words
 from udfs.rng import RowRandom
 
-REVISION = f"1, Pillow {pillow_version}"
+REVISION = f"2, Pillow {pillow_version}"
 TOO_LONG, OTHER_SCRIPT, TOO_FAINT, NOTHING = (
     "text_too_long",
     "text_other_script",

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from conf import runs
@@ -14,8 +16,10 @@ from conf.errors import RecipeError
 from conf.schema.behaviour import Attribute
 from jobs import explain, report_behaviour
 from jobs.behaviour.clean import value_of
+from jobs.export_events import as_csv
 from tests.jobs.behaviour.made import FORM, SOURCES, Event, events, people, recipe, write
 from tests.jobs.made import run, table
+from udfs.behaviour.values import as_written
 
 BAD = [
     ("u0", "i00", "good", "1000001"),
@@ -26,6 +30,26 @@ BAD = [
     ("u1", "", "3", "1000005"),
     ("u2", "i05", "3", "-7"),
 ]
+
+
+def test_ratings_are_written_with_the_fewest_digits_that_tell_them_apart() -> None:
+    """No two float32 ratings are counted as one, and none shows the digits of its rounding."""
+    close = np.nextafter(np.float32(0.1), np.float32(1))
+    assert [as_written(float(each)) for each in np.array([4, 4.3, 0.1, close, 1e8], np.float32)] == [
+        "4", "4.3", "0.1", "0.10000001", "100000000",
+    ]  # fmt: skip
+
+
+def test_ratings_are_exported_as_they_are_written(tmp_path: Path) -> None:
+    """Not with the digits of float32; and a negative one is a number, not a formula to be quoted."""
+    columns = {
+        "row_id": ["r"], "user": ["u"], "age": [30], "sex": ["F"], "row_origin": ["real"], "row_split": ["train"],
+        "items": [["a", "b", "c"]], "times": [[1, 2, 3]],
+        "ratings": pa.array([[4.3, 4.0, -0.1]], pa.list_(pa.float32())),
+    }  # fmt: skip
+    list(as_csv(recipe(tmp_path), tmp_path, iter([pa.RecordBatch.from_pydict(columns)])))
+    lines = (tmp_path / "train-events.csv").read_text("utf-8").splitlines()
+    assert lines == ["user,item,rating,time,origin", "u,a,4.3,1,real", "u,b,4,2,real", "u,c,-0.1,3,real"]
 
 
 def test_events_are_judged_one_by_one_and_users_gathered(spark: Any, tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ def test_templates_fill_in_what_rows_have():
     assert template.filled("no {label}, {size} cm {1} {", values) == "no 7, 2.5 cm {1} {"
     assert template.filled("{label} {size} {seen}", values) == "7 2.5 yes"
     assert template.filled("{label} {gone}", values) is None
+    assert template.filled("{price}", {"price": 1234567.25}) == "1234567.25"
+    assert template.filled("{price} {dose}", {"price": 20000000.0, "dose": 1e-7}) == "20000000 0.0000001"
     with pytest.raises(ValueError, match=r"rows have \{text\}"):
         template.check("{label.__class__} {colour}", ["text"])
 
