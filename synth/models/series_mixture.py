@@ -38,7 +38,7 @@ class Config:
     components: int = 600  # clusters at most
     rows_each: float = 20.0  # a label of n rows gets n / rows_each clusters, and at least one
     principal_components: int = 200
-    seen_components: int = 60  # by which windows are clustered, each over the root of its deviation
+    seen_components: int = 30  # by which windows are clustered, each over the root of its deviation
     restless_share: float = 0.2  # how much the restlessness of channels counts in that, beside the components' 1
     prior_rows: float = 0.7  # rows of a cluster that the common covariance weighs as much as
     diagonal_rows: float = 30.0  # and within that, so many rows speak for uncorrelated components
