@@ -56,7 +56,7 @@ SMALL_SERIES = (
     "augment.copies=1",
     'generate=[{"model": "series_mixture", "rows": {"like": "train", "total": 60}}]',
     "gate.usefulness=report",
-    "gate.max_distance_factor=1",  # so that the gate refuses some, too
+    "gate.max_distance_factor=0.1",  # so that the gate refuses some, too
     "evaluate.seeds=1",
     "evaluate.curve_points=2",
 )
