@@ -36,6 +36,7 @@ class Stage:
 
 
 READING = {"fusion": 2, "behaviour": 2}  # raised where only rows of this modality are read otherwise
+TRAINING = {"series_mixture": 2}  # raised where only this model learns otherwise
 PAIRING = 2  # raised where only pairs are made, or grouped, otherwise
 _PAIRED = ("clean", "choose", "score", "evaluate")
 # Keys of a source and what they say where nothing is said, which decides nothing.
@@ -196,7 +197,9 @@ def _steps(augment: dict[str, Any] | None) -> dict[str, Any] | None:
 def _trained(generator: dict[str, Any]) -> dict[str, Any]:
     """What decides a generator's training: neither its name, nor its plan, nor when it is trained again."""
     kept = {key: value for key, value in generator.items() if key not in ("name", "rows", "temperature")}
-    return kept | {"train": {key: value for key, value in kept.get("train", {}).items() if key != "refresh"}}
+    told = {"train": {key: value for key, value in kept.get("train", {}).items() if key != "refresh"}}
+    model = kept.get("model")
+    return kept | told | ({"revision": TRAINING[model]} if model in TRAINING else {})
 
 
 def reads_of(each: Stage, recipe: Recipe, generator: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import conf
-from conf import Config, runs
+from conf import Config, runs, stages
 from conf.errors import RecipeError, StageError
 from conf.runs import StageResult
 from conf.runs.survey import _readable
@@ -130,6 +130,15 @@ def test_another_relation_trains_anew_even_where_no_row_broke_it(config_for: Cal
     assert walk(config_for("breast-cancer", relation))[part] != before[part]
     ranged = "clean.rules=[{range: {column: mean_radius, low: 0}}]"
     assert walk(config_for("breast-cancer", ranged))[part] == before[part]
+
+
+def test_a_model_that_learns_otherwise_is_trained_anew_and_no_other(
+    config_for: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = walk(config_for("digits"))
+    monkeypatch.setitem(stages.TRAINING, "image_mixture", 2)
+    assert walk(config_for("digits"))["train.image_mixture"] != first["train.image_mixture"]
+    assert walk(config_for("digits"))["train.image_gan"] == first["train.image_gan"]
 
 
 def test_renaming_a_generator_does_not_retrain_it(config_for: Callable[..., Config]) -> None:
