@@ -38,6 +38,7 @@ SMALL_TABLE = (
     "generate.0.train.max_steps=60",
     "generate.0.rows.per_label=20",
     "gate.usefulness=report",
+    "gate.max_distance_factor=1",  # so that the gate refuses some, too
     "evaluate.seeds=1",
     "evaluate.judges=[boosting]",
     "evaluate.curve_points=2",
