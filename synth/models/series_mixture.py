@@ -56,7 +56,7 @@ def build(config: Config, shape: Shape) -> SeriesMixture:
 class SeriesMixture(Principal):
     """Principal components, and clusters over them; before it is fitted, one cluster a label, all alike."""
 
-    deviations: Tensor
+    component_weights: Tensor
     restless: Tensor
     sizes: Tensor
     seen: Tensor
@@ -79,7 +79,7 @@ class SeriesMixture(Principal):
         owner = torch.arange(shape.labels).repeat_interleave(torch.tensor(self.parts))
         self.register_buffer("owner", owner, persistent=False)
         for name, value in {
-            "deviations": torch.ones(width),  # of the components
+            "component_weights": torch.ones(self.looks - shape.channels),  # in what windows are clustered by
             "restless": torch.zeros(2, shape.channels),  # mean and deviation of the channels' restlessness
             "sizes": torch.ones(parts),  # rows of each cluster
             "seen": torch.zeros(parts, self.looks),  # what each cluster's windows look like
@@ -129,7 +129,8 @@ class SeriesMixture(Principal):
         if self.is_searching:
             variances = self.update_subspace(sums)
             if variances is not None:
-                self.deviations.copy_(variances.clamp_min(0.0).sqrt())
+                first = variances[: len(self.component_weights)]
+                self.component_weights.copy_(evened(first) / self.shape.width**0.5)
             mean, square = sums["restless"] / sums["rows"]
             self.restless.copy_(torch.stack([mean, (square - mean.square()).clamp_min(0.0).sqrt()]))
         elif is_last:
@@ -141,10 +142,7 @@ class SeriesMixture(Principal):
 
     def _looks(self, windows: Tensor) -> Tensor:
         """(N, F): what windows are clustered by, the components' part of variance 1 in all."""
-        count = self.looks - self.shape.channels
-        first = self.coordinates(windows.flatten(1))[:, :count]
-        wide = self.deviations[:count].clamp_min(LEAST_DEVIATION * float(self.deviations[0]) + 1e-12)
-        first = first * (wide.square().sum() / wide.sum() / wide / self.shape.width).sqrt()
+        first = self.coordinates(windows.flatten(1))[:, : len(self.component_weights)] * self.component_weights
         mean, deviation = self.restless
         told = (restlessness(windows) - mean) / deviation.clamp_min(LEAST_VARIANCE)
         weight = (self.config.restless_share / self.shape.channels) ** 0.5
@@ -236,6 +234,15 @@ def leaning(scatter: Tensor, rows: Tensor, pooled: Tensor, lean: float) -> Tenso
     covariance = (scatter + lean * width[:, None, None] * pooled) / free[:, None, None]
     covariance.diagonal(dim1=1, dim2=2).add_(JITTER * pooled.trace() / len(pooled) + 1e-12)
     return torch.linalg.cholesky(covariance)
+
+
+def evened(variances: Tensor) -> Tensor:
+    """(K,): one over the root of each component's deviation, the first one's being the largest, times what leaves the
+    sum of their variances (K,) as it is.
+    """
+    wide = variances.clamp_min(0.0).sqrt()
+    wide = wide.clamp_min(LEAST_DEVIATION * wide[0] + 1e-12)
+    return (wide.square().sum() / wide.sum() / wide).sqrt()
 
 
 def restlessness(windows: Tensor) -> Tensor:
